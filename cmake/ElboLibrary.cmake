@@ -1,0 +1,42 @@
+# elbo_library(folder SOURCES a.cpp ... DEPENDS elbo_core ... [TESTS a_test.cpp ...] [SLOW_TESTS ...] [TORCH])
+#
+# The static library elbo_<folder> of one folder, and one test program per tier from the *_test.cpp
+# files beside the sources. TORCH adds LibTorch and shares the one precompiled header.
+function(elbo_library folder)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPENDS;TESTS;SLOW_TESTS" ${ARGN})
+  set(name elbo_${folder})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  if(ARG_TORCH)
+    target_link_libraries(${name} PUBLIC LibTorch::LibTorch)
+    elbo_precompile(${name})
+  endif()
+  if(ARG_TESTS AND ELBO_TESTS)
+    elbo_test(${folder}_test SOURCES ${ARG_TESTS} DEPENDS ${name} LABEL fast)
+  endif()
+  if(ARG_SLOW_TESTS AND ELBO_TESTS)
+    elbo_test(${folder}_slow_test SOURCES ${ARG_SLOW_TESTS} DEPENDS ${name} LABEL slow)
+  endif()
+endfunction()
+
+# Compiles a target with the precompiled header of narrow LibTorch includes; the first target builds
+# it, the others use it.
+function(elbo_precompile name)
+  if(TARGET elbo_tensor AND NOT name STREQUAL elbo_tensor)
+    target_precompile_headers(${name} REUSE_FROM elbo_tensor)
+  else()
+    target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/elbo/tensor/torch.h)
+  endif()
+endfunction()
+
+# elbo_test(name SOURCES ... DEPENDS ... LABEL fast|slow): one GoogleTest program and one ctest entry.
+function(elbo_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE ELBO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                             ELBO_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600)
+endfunction()

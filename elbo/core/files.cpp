@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/core/files.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace elbo {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string reason() { return std::strerror(errno); }
+
+/// An open file descriptor, closed on the way out.
+class File {
+ public:
+  File(const Path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int fd() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+ private:
+  int fd_;
+};
+
+void sync_folder(const Path& folder) {
+  File file(folder, O_RDONLY | O_DIRECTORY);
+  if (file.is_open()) ::fsync(file.fd());
+}
+
+Path folder_of(const Path& path) {
+  return path.has_parent_path() ? path.parent_path() : Path(".");
+}
+
+void write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    ELBO_CHECK(n > 0, Code::resource, "cannot write {}: {}", path.string(), reason());
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+}
+
+Path temporary_name(const Path& path) {
+  return folder_of(path) /
+         fmt::format("{}.tmp-{}", path.filename().string(), static_cast<long>(::getpid()));
+}
+
+}  // namespace
+
+std::span<const std::byte> as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Bytes read_file(const Path& path, uint64_t max_bytes, Code code) {
+  File file(path, O_RDONLY);
+  ELBO_CHECK(file.is_open(), code, "cannot open {}: {}", path.string(), reason());
+  struct stat info {};
+  ELBO_CHECK(::fstat(file.fd(), &info) == 0, code, "cannot read {}: {}", path.string(), reason());
+  ELBO_CHECK(S_ISREG(info.st_mode), code, "{}: not a regular file", path.string());
+  auto size = static_cast<uint64_t>(info.st_size);
+  ELBO_CHECK(size <= max_bytes, code, "{}: {} bytes, more than the {} allowed here", path.string(),
+             size, max_bytes);
+  Bytes out(size);
+  size_t done = 0;
+  while (done < out.size()) {
+    ssize_t n = ::read(file.fd(), out.data() + done, out.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    ELBO_CHECK(n >= 0, code, "cannot read {}: {}", path.string(), reason());
+    ELBO_CHECK(n > 0, code, "{}: shrank while it was read", path.string());
+    done += static_cast<size_t>(n);
+  }
+  return out;
+}
+
+std::string read_text(const Path& path, uint64_t max_bytes, Code code) {
+  return std::string(as_text(read_file(path, max_bytes, code)));
+}
+
+void write_file(const Path& path, std::span<const std::byte> bytes) {
+  Path temporary = temporary_name(path);
+  try {
+    File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    ELBO_CHECK(file.is_open(), Code::resource, "cannot write {}: {}", path.string(), reason());
+    write_all(file.fd(), bytes, path);
+    ELBO_CHECK(::fsync(file.fd()) == 0 && file.close(), Code::resource, "cannot write {}: {}",
+               path.string(), reason());
+    ELBO_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, Code::resource,
+               "cannot write {}: {}", path.string(), reason());
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_folder(folder_of(path));
+}
+
+void write_file(const Path& path, std::string_view text) { write_file(path, as_bytes(text)); }
+
+void replace_folder(const Path& path, const std::function<void(const Path&)>& fill) {
+  Path temporary = temporary_name(path);
+  std::error_code ignored;
+  fs::remove_all(temporary, ignored);
+  try {
+    std::error_code error;
+    fs::create_directories(temporary, error);
+    ELBO_CHECK(!error, Code::resource, "cannot write {}: {}", path.string(), error.message());
+    fill(temporary);
+    sync_folder(temporary);
+    if (fs::exists(path)) {
+      ELBO_CHECK(::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(),
+                             RENAME_EXCHANGE) == 0,
+                 Code::resource, "cannot replace {}: {}", path.string(), reason());
+    } else {
+      ELBO_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, Code::resource,
+                 "cannot write {}: {}", path.string(), reason());
+    }
+  } catch (...) {
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  sync_folder(folder_of(path));
+  fs::remove_all(temporary, ignored);
+}
+
+Path make_unique_folder(const Path& parent, const std::string& name) {
+  std::error_code error;
+  fs::create_directories(parent, error);
+  ELBO_CHECK(!error, Code::resource, "cannot make folder {}: {}", parent.string(), error.message());
+  for (int i = 1; i < 100000; ++i) {
+    Path path = parent / (i == 1 ? name : fmt::format("{}-{}", name, i));
+    if (::mkdir(path.c_str(), 0777) == 0) return path;
+    ELBO_CHECK(errno == EEXIST, Code::resource, "cannot make folder {}: {}", path.string(),
+               reason());
+  }
+  fail(Code::resource, "too many folders named {} in {}", name, parent.string());
+}
+
+LineWriter::LineWriter(Path path) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  ELBO_CHECK(file_ >= 0, Code::resource, "cannot write {}: {}", path_.string(), reason());
+}
+
+LineWriter::~LineWriter() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void LineWriter::line(std::string_view text) {
+  std::string whole = std::string(text) + "\n";
+  write_all(file_, as_bytes(whole), path_);
+}
+
+std::string sha256(std::span<const std::byte> bytes) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+  std::string out;
+  for (unsigned char c : digest) out += fmt::format("{:02x}", c);
+  return out;
+}
+
+std::string sha256(std::string_view text) { return sha256(as_bytes(text)); }
+
+}  // namespace elbo

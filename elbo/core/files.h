@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "elbo/core/error.h"
+
+namespace elbo {
+
+using Bytes = std::vector<std::byte>;
+using Path = std::filesystem::path;
+
+std::span<const std::byte> as_bytes(std::string_view text);
+std::string_view as_text(std::span<const std::byte> bytes);
+
+/// The whole file. Throws Error(code) naming the file when it is missing, a folder, unreadable, or
+/// longer than max_bytes.
+Bytes read_file(const Path& path, uint64_t max_bytes = uint64_t{1} << 34, Code code = Code::data);
+std::string read_text(const Path& path, uint64_t max_bytes = uint64_t{1} << 30,
+                      Code code = Code::data);
+
+/// Writes the whole file or nothing: a temporary file in the same folder, every result checked,
+/// fsync, rename over the target, fsync of the folder. Throws Error(Code::resource).
+void write_file(const Path& path, std::span<const std::byte> bytes);
+void write_file(const Path& path, std::string_view text);
+
+/// Fills a fresh temporary folder beside `path` through `fill`, then puts it in the place of `path`
+/// in one step (the old folder goes last). Readers see the old or the new folder, never a mixture.
+void replace_folder(const Path& path, const std::function<void(const Path&)>& fill);
+
+/// Makes `parent/name`, or `parent/name-2`, `-3`, ... when taken. Never reuses an existing folder.
+Path make_unique_folder(const Path& parent, const std::string& name);
+
+/// Appends whole lines to a file, flushed line by line.
+class LineWriter {
+ public:
+  explicit LineWriter(Path path);
+  ~LineWriter();
+  LineWriter(const LineWriter&) = delete;
+  LineWriter& operator=(const LineWriter&) = delete;
+  void line(std::string_view text);
+
+ private:
+  Path path_;
+  int file_ = -1;
+};
+
+/// SHA-256 as 64 lower-case hexadecimal digits.
+std::string sha256(std::span<const std::byte> bytes);
+std::string sha256(std::string_view text);
+
+}  // namespace elbo

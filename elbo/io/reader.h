@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elbo/core/family.h"
+#include "elbo/io/array.h"
+
+namespace elbo {
+
+/// Examples as they stand in a file, before anything is done to them.
+struct RawSet {
+  Array x;     ///< [N, event...]: images [N, H, W] or [N, H, W, C] u8; tables [N, D] f32
+  Array mask;  ///< u8 [N, D], 1 = present; empty when nothing is missing. x is 0 where missing.
+  Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
+};
+
+/// What a reader makes of a path.
+struct RawData {
+  std::string name;    ///< short name for the run: "mnist", the file's stem
+  std::string format;  ///< the reader's name
+  std::string kind;    ///< "image" (x is u8 with height and width) or "table"
+  RawSet train;
+  std::optional<RawSet> test;             ///< where the source has a test set of its own
+  std::vector<std::string> column_names;  ///< tables: D names; empty when there are none
+  std::vector<std::string> label_names;   ///< classes in index order; empty for targets or no y
+  std::string target_name;                ///< what y is called; empty when unlabelled
+  std::string fingerprint;                ///< SHA-256 of the bytes read
+};
+
+/// What the user says about the data, for every reader.
+struct ReadRequest {
+  std::string target;  ///< the column, npz entry or file that holds the labels; "" = none said
+};
+
+/// Reads one kind of file or folder.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  /// Whether the path looks like this reader's. `head` is the first 4 KiB of a file, empty for a
+  /// folder. Never throws.
+  virtual bool accepts(const Path& path, std::span<const std::byte> head) const = 0;
+  /// Throws Error(Code::data) with the file and the position (byte, row and column) of any fault.
+  /// Memory stays proportional to what the file truly holds.
+  virtual RawData read(const Path& path, const ReadRequest& request) const = 0;
+};
+
+/// auto, shipped, idx, npy, npz, csv, image-folder.
+const Family<std::unique_ptr<Reader>>& readers();
+
+/// Reads `path` with the given reader; "auto" asks each reader in turn whether it accepts the path.
+/// Throws Error(Code::data) when the path does not exist or no reader accepts it; the message names
+/// near paths and shipped names, and the formats known.
+RawData read_data(const Path& path, const Part& reader = "auto", const ReadRequest& request = {});
+
+}  // namespace elbo
