@@ -3,7 +3,7 @@
 # Looks in CMAKE_PREFIX_PATH (a LibTorch folder, or the torch folder of a Python installation), then
 # in .deps/torch, where tools/setup.sh puts it. LibTorch's own package file is not used: with a CUDA
 # build it asks for the whole CUDA toolkit, of which nothing is needed here.
-find_path(LibTorch_INCLUDE_DIR torch/types.h PATH_SUFFIXES include torch/include
+find_path(LibTorch_INCLUDE_DIR ATen/ATen.h PATH_SUFFIXES include torch/include
           HINTS ${PROJECT_SOURCE_DIR}/.deps/torch/torch NO_SYSTEM_ENVIRONMENT_PATH)
 find_path(LibTorch_API_INCLUDE_DIR torch/nn/module.h PATH_SUFFIXES include/torch/csrc/api/include
           torch/include/torch/csrc/api/include HINTS ${PROJECT_SOURCE_DIR}/.deps/torch/torch)
@@ -11,10 +11,13 @@ foreach(library torch_cpu c10 torch torch_cuda c10_cuda)
   find_library(LibTorch_${library} ${library} PATH_SUFFIXES lib torch/lib
                HINTS ${PROJECT_SOURCE_DIR}/.deps/torch/torch)
 endforeach()
-if(LibTorch_INCLUDE_DIR)
-  file(STRINGS ${LibTorch_INCLUDE_DIR}/torch/version.h version_lines REGEX "define TORCH_VERSION ")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${version_lines}")
-endif()
+foreach(file ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h ${LibTorch_API_INCLUDE_DIR}/torch/version.h)
+  if(EXISTS ${file} AND NOT LibTorch_VERSION)
+    file(STRINGS ${file} lines REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+    string(REGEX MATCHALL "[0-9]+" numbers "${lines}")
+    list(JOIN numbers "." LibTorch_VERSION)
+  endif()
+endforeach()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_torch_cpu LibTorch_c10 LibTorch_INCLUDE_DIR LibTorch_API_INCLUDE_DIR

@@ -41,6 +41,10 @@ class FamilyInfo {
   size_t index_of(std::string_view name) const;
   /// Throws Error(Code::usage) unless the part names a member and its options are valid.
   void check(const Part& part) const;
+  /// Lists another family's members here too, for checks and help.
+  void add_members(const FamilyInfo& other) {
+    members_.insert(members_.end(), other.members_.begin(), other.members_.end());
+  }
 
  protected:
   std::vector<MemberInfo> members_;
@@ -86,7 +90,7 @@ class Family : public FamilyInfo {
   /// Throws Error(Code::usage) for an unknown type or option.
   Product make(const Part& part, Context... context) const {
     check(part);
-    return makers_[index_of(part.type)](part.options, context...);
+    return makers_.at(index_of(part.type))(part.options, context...);
   }
 
  private:

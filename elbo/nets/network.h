@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elbo/core/family.h"
+#include "elbo/core/rng.h"
+#include "elbo/tensor/torch.h"
+
+namespace elbo {
+
+/// A map from tensor to tensor. It knows its shapes, never what its output means.
+class Network : public torch::nn::Module {
+ public:
+  /// x [N, in...] to [N, out...]. The Rng serves dropout and its kin while training.
+  virtual Tensor forward(const Tensor& x, Rng& rng) = 0;
+  /// Sets the bias of the last layer. bias [out...].
+  virtual void set_output_bias(const Tensor& bias) = 0;
+};
+
+/// What a network is made for.
+struct NetworkContext {
+  std::vector<int64_t> in, out;  ///< shapes of one example; images {C, H, W}
+  bool mirrored = false;         ///< turned round: a decoder made from its encoder's options
+};
+
+/// Made with a generator for the initial weights.
+const Family<std::shared_ptr<Network>, const NetworkContext&, Rng&>& networks();
+
+}  // namespace elbo

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/prob/likelihood.h"
+
+#include <cmath>
+
+#include "elbo/prob/bernoulli.h"
+#include "elbo/prob/normal.h"
+
+namespace elbo {
+
+std::unique_ptr<Distribution> Likelihood::given(const DecoderFn& decoder, const Tensor& z) const {
+  Tensor flat = decoder(z.reshape({-1, z.size(-1)}));
+  std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
+  shape.insert(shape.end(), flat.sizes().begin() + 1, flat.sizes().end());
+  return distribution(flat.view(shape));
+}
+
+namespace {
+
+/// Parameter number p of [batch..., P, event...].
+Tensor parameter(const Tensor& parameters, int64_t p, int64_t event_dims) {
+  return parameters.select(-event_dims - 1, p);
+}
+
+class BernoulliLikelihood : public Likelihood {
+ public:
+  explicit BernoulliLikelihood(int64_t event_dims) : event_dims_(event_dims) {}
+  int64_t params() const override { return 1; }
+  void check_support(const Tensor& x, const Tensor&) const override {
+    check_all((x >= 0).logical_and(x <= 1), x, "x under the bernoulli likelihood", "in [0, 1]");
+  }
+  std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
+    return std::make_unique<Bernoulli>(parameter(parameters, 0, event_dims_), event_dims_);
+  }
+  Tensor output_bias(const Tensor& mean, const Tensor&) const override {
+    Tensor p = mean.clamp(1e-3, 1 - 1e-3);
+    return (p.log() - (1 - p).log()).unsqueeze(0);
+  }
+
+ private:
+  int64_t event_dims_;
+};
+
+struct GaussianOptions {
+  std::string scale = "learned";
+  double value = 1.0;
+  void fields(Fields& f) {
+    f("scale", scale, "how the standard deviation is found: fixed at `value`, one learned number "
+      "for all elements, or put out by the decoder for each element",
+      {"fixed", "learned", "element"});
+    f("value", value, "the standard deviation when fixed, or where learning starts", above(0));
+  }
+};
+
+/// The standard deviation is kept above 1e-3: with it a perfect reconstruction has a finite density.
+constexpr double kMinLogVar = -13.8155;
+constexpr double kMaxLogVar = 20;
+
+class GaussianLikelihood : public Likelihood {
+ public:
+  GaussianLikelihood(const GaussianOptions& options, int64_t event_dims)
+      : per_element_(options.scale == "element"), event_dims_(event_dims) {
+    Tensor start = at::full({}, 2 * std::log(options.value), at::kFloat);
+    if (options.scale == "learned") log_var_ = register_parameter("log_var", start);
+    if (options.scale == "fixed") log_var_ = start;
+  }
+  int64_t params() const override { return per_element_ ? 2 : 1; }
+  void check_support(const Tensor& x, const Tensor&) const override {
+    check_all(x.isfinite(), x, "x under the gaussian likelihood", "finite");
+  }
+  std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
+    Tensor mu = parameter(parameters, 0, event_dims_);
+    Tensor log_var = per_element_ ? parameter(parameters, 1, event_dims_)
+                                  : log_var_.to(parameters.options());
+    return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
+  }
+  Tensor output_bias(const Tensor& mean, const Tensor& variance) const override {
+    if (!per_element_) return mean.unsqueeze(0);
+    return at::stack({mean, variance.clamp_min(1e-4).log()});
+  }
+
+ private:
+  bool per_element_;
+  int64_t event_dims_;
+  Tensor log_var_;
+};
+
+int64_t event_dims(const Schema& schema) { return static_cast<int64_t>(schema.shape.size()); }
+
+}  // namespace
+
+const Family<std::shared_ptr<Likelihood>, const Schema&>& likelihoods() {
+  static const auto family = [] {
+    Family<std::shared_ptr<Likelihood>, const Schema&> f("likelihood",
+                                                         "what an observation x is, given z");
+    f.row<NoOptions>("bernoulli", "binary elements, or grey values in [0, 1] as cross-entropy",
+                     "Kingma & Welling 2014, appendix C.1",
+                     [](const NoOptions&, const Schema& schema) {
+                       return std::make_shared<BernoulliLikelihood>(event_dims(schema));
+                     });
+    f.row<GaussianOptions>("gaussian", "real elements with a fixed, learned or decoded scale",
+                           "Kingma & Welling 2014, appendix C.2; learned scale: Rybkin et al. 2021",
+                           [](const GaussianOptions& o, const Schema& schema) {
+                             return std::make_shared<GaussianLikelihood>(o, event_dims(schema));
+                           });
+    return f;
+  }();
+  return family;
+}
+
+}  // namespace elbo

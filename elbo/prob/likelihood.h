@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "elbo/core/family.h"
+#include "elbo/prob/distribution.h"
+#include "elbo/tensor/schema.h"
+
+namespace elbo {
+
+/// A decoder network as a likelihood sees it: from z [N, Z] to parameters [N, P, event...].
+using DecoderFn = std::function<Tensor(const Tensor& z)>;
+
+/// What an observation is: turns what a decoder puts out into a distribution over x.
+///
+/// An element-wise likelihood implements params() and distribution(). One that generates x step by
+/// step holds its own autoregressive network and overrides given(): the distribution it returns
+/// teacher-forces in log_prob and generates in sample, and nothing above knows the difference.
+class Likelihood : public torch::nn::Module {
+ public:
+  /// P: numbers the decoder puts out for each element of x.
+  virtual int64_t params() const = 0;
+  /// Throws Error(Code::data) naming value and place unless every observed x can be observed.
+  /// x, mask: [B, event...], once for each batch of a data set.
+  virtual void check_support(const Tensor& x, const Tensor& mask) const = 0;
+  /// p(x | parameters [batch..., P, event...]).
+  virtual std::unique_ptr<Distribution> distribution(const Tensor& parameters) const = 0;
+  /// p(x | z). z [K, B, Z] or [B, Z]; the distribution's batch is z's without the last dimension.
+  virtual std::unique_ptr<Distribution> given(const DecoderFn& decoder, const Tensor& z) const;
+  /// The bias [P, event...] with which a fresh decoder starts at the data's mean and variance, each
+  /// [event...]; undefined when there is none.
+  virtual Tensor output_bias(const Tensor& mean, const Tensor& variance) const = 0;
+};
+
+/// Made for a data set: its schema says the event's shape.
+const Family<std::shared_ptr<Likelihood>, const Schema&>& likelihoods();
+
+}  // namespace elbo

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "elbo/tensor/convert.h"
+#include "elbo/tensor/random.h"
+#include "elbo/tensor/tensor_file.h"
+
+namespace elbo {
+namespace {
+
+TEST(Random, EqualsTheGeneratorWhateverTheShape) {
+  Rng a(1, "s"), b(1, "s");
+  EXPECT_TRUE(at::equal(normal(a, {4, 25}).flatten(), normal(b, {100})));
+}
+
+TEST(Random, ARowMeetsTheSameNumbersInAnyBatch) {
+  Rng rng(1, "rows");
+  Tensor both = uniform_by_row(rng, at::tensor({7, 3}, at::kLong), 50);
+  Tensor one = uniform_by_row(rng, at::tensor({3}, at::kLong), 50);
+  EXPECT_TRUE(at::equal(both[1], one[0]));
+  EXPECT_FALSE(at::equal(both[0], both[1]));
+}
+
+TEST(Convert, RoundTripsEveryType) {
+  for (auto type : {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf,
+                    at::kBFloat16, at::kFloat, at::kDouble}) {
+    Tensor t = at::arange(6, at::kFloat).view({2, 3}).to(type);
+    EXPECT_TRUE(at::equal(to_tensor(to_array(t)), t)) << c10::toString(type);
+  }
+}
+
+TEST(Convert, FirstPlaceNamesTheIndex) {
+  Tensor t = at::zeros({3, 20}, at::kBool);
+  EXPECT_EQ(first_place(t), "");
+  t[2][17] = true;
+  EXPECT_EQ(first_place(t), "[2, 17]");
+}
+
+struct Pair : torch::nn::Module {
+  Pair() {
+    a = register_parameter("a", at::zeros({2}));
+    b = register_buffer("b", at::zeros({3}));
+  }
+  Tensor a, b;
+};
+
+std::string load_message(const NamedTensors& tensors) {
+  Pair module;
+  try {
+    load_state(module, tensors, "file");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::model);
+    return e.message();
+  }
+  return "loaded";
+}
+
+TEST(LoadState, RefusesWhatDoesNotFit) {
+  Tensor two = at::ones({2}), three = at::ones({3});
+  EXPECT_EQ(load_message({{"a", two}, {"b", three}}), "loaded");
+  EXPECT_EQ(load_message({{"a", two}}), "file: the tensor 'b' is missing");
+  EXPECT_EQ(load_message({{"a", two}, {"b", two}}),
+            "file: the tensor 'b' has shape [2], the architecture wants [3]");
+  EXPECT_EQ(load_message({{"a", two.to(at::kDouble)}, {"b", three}}),
+            "file: the tensor 'a' holds Double, the architecture wants Float");
+  EXPECT_EQ(load_message({{"a", two / 0}, {"b", three}}),
+            "file: the tensor 'a' is not finite at [0]");
+  EXPECT_EQ(load_message({{"a", two}, {"b", three}, {"c", two}}),
+            "file: the tensor 'c' has no place in the architecture");
+}
+
+TEST(TensorFile, RoundTripsByteForByte) {
+  Pair module;
+  module.a.data().fill_(2.5);
+  Bytes bytes = encode_tensors(state_of(module));
+  EXPECT_EQ(encode_tensors(parse_tensors(bytes, "t")), bytes);
+}
+
+}  // namespace
+}  // namespace elbo
