@@ -29,8 +29,9 @@ class Vae : public Model {
   }
 
   Pass pass(const Batch& batch, Rng& rng, const PassOptions& options) override {
-    auto q = posterior(batch.x, rng);
-    Latent latent{.name = "z"};
+    auto q = posterior(batch.encoder_input(), rng);
+    Latent latent;
+    latent.name = "z";
     latent.z = q->sample(rng, options.samples);
     if (is_variational_) add_divergence(*q, batch.x, rng, options, latent);
     Pass out;
@@ -40,7 +41,7 @@ class Vae : public Model {
   }
 
   std::vector<Encoding> encode(const Batch& batch, Rng& rng) override {
-    return {{"z", posterior(batch.x, rng)}};
+    return {{"z", posterior(batch.encoder_input(), rng)}};
   }
 
   std::unique_ptr<Distribution> decode(const std::vector<Tensor>& z, Rng& rng) override {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/data/dataset.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "elbo/tensor/convert.h"
+
+namespace elbo {
+namespace {
+
+/// Images [N, H, W] or [N, H, W, C] become [N, C, H, W].
+Tensor channels_first(const Tensor& x) {
+  if (x.dim() == 3) return x.unsqueeze(1);
+  return x.size(3) == 1 ? x.permute({0, 3, 1, 2}) : x.permute({0, 3, 1, 2}).contiguous();
+}
+
+class MemoryDataset : public Dataset {
+ public:
+  MemoryDataset(const RawSet& set, Schema schema) : schema_(std::move(schema)) {
+    x_ = to_tensor(set.x);
+    if (schema_.kind == "image") x_ = channels_first(x_);
+    if (!set.mask.empty()) mask_ = to_tensor(set.mask);
+    if (!set.y.empty()) y_ = to_tensor(set.y);
+  }
+  int64_t size() const override { return x_.size(0); }
+  const Schema& schema() const override { return schema_; }
+  Batch get(std::span<const int64_t> rows) const override {
+    Batch out;
+    out.index = at::empty({static_cast<int64_t>(rows.size())}, at::kLong);
+    std::copy(rows.begin(), rows.end(), out.index.data_ptr<int64_t>());
+    out.x = x_.index_select(0, out.index).to(at::kFloat);
+    if (mask_.defined()) out.mask = mask_.index_select(0, out.index).to(at::kFloat);
+    if (y_.defined()) out.y = y_.index_select(0, out.index);
+    return out;
+  }
+
+ private:
+  Schema schema_;
+  Tensor x_, mask_, y_;
+};
+
+class Subset : public Dataset {
+ public:
+  Subset(DatasetPtr base, std::vector<int64_t> rows) : base_(std::move(base)), rows_(std::move(rows)) {
+    for (int64_t row : rows_) {
+      ELBO_CHECK(row >= 0 && row < base_->size(), Code::usage, "row {} of a data set of {}", row,
+                 base_->size());
+    }
+  }
+  int64_t size() const override { return static_cast<int64_t>(rows_.size()); }
+  const Schema& schema() const override { return base_->schema(); }
+  Batch get(std::span<const int64_t> rows) const override {
+    std::vector<int64_t> mapped;
+    mapped.reserve(rows.size());
+    for (int64_t row : rows) mapped.push_back(rows_.at(static_cast<size_t>(row)));
+    return base_->get(mapped);
+  }
+
+ private:
+  DatasetPtr base_;
+  std::vector<int64_t> rows_;
+};
+
+}  // namespace
+
+DatasetPtr make_dataset(const RawSet& set, Schema schema) {
+  return std::make_shared<MemoryDataset>(set, std::move(schema));
+}
+
+DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows) {
+  return std::make_shared<Subset>(std::move(base), std::move(rows));
+}
+
+void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit) {
+  std::vector<int64_t> rows;
+  for (int64_t begin = 0; begin < data.size(); begin += batch) {
+    rows.resize(static_cast<size_t>(std::min(batch, data.size() - begin)));
+    std::iota(rows.begin(), rows.end(), begin);
+    visit(data.get(rows));
+  }
+}
+
+}  // namespace elbo

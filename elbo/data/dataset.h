@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "elbo/core/rng.h"
+#include "elbo/io/reader.h"
+#include "elbo/tensor/batch.h"
+#include "elbo/tensor/schema.h"
+
+namespace elbo {
+
+/// Examples by number.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual const Schema& schema() const = 0;
+  /// The examples at these rows, as they stand in the source; x f32, Batch::index filled.
+  virtual Batch get(std::span<const int64_t> rows) const = 0;
+};
+
+using DatasetPtr = std::shared_ptr<const Dataset>;
+
+/// Everything in memory, kept in the source's own element type.
+DatasetPtr make_dataset(const RawSet& set, Schema schema);
+
+/// Some rows of another data set, in the order given. Batch::index stays the row of the base.
+DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows);
+
+/// Visits all examples in order, `batch` at a time.
+void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit);
+
+}  // namespace elbo

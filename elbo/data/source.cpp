@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/data/source.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "elbo/data/transform.h"
+
+namespace elbo {
+
+void DataOptions::fields(Fields& f) {
+  f("path", path, "a file, a folder or the name of a shipped data set");
+  f("reader", reader, "how to read it", readers());
+  f("target", target, "the column or entry that holds labels or targets");
+  f("valid", valid,
+    "training rows held out for validation: a count, a fraction below 1, or -1 for a tenth, at "
+    "most 5,000",
+    at_least(-1));
+  f("test", test,
+    "rows held out for testing where the source has no test set of its own: a count, a fraction "
+    "below 1, or -1 for a tenth, at most 5,000",
+    at_least(-1));
+  f("limit", limit, "use only the first rows of the training set; 0 uses all", at_least(0));
+  f("transform", transform, "steps from the data as stored to the data as modelled", transforms());
+}
+
+Schema schema_of(const RawData& raw) {
+  Schema out;
+  out.name = raw.name;
+  out.kind = raw.kind;
+  const auto& shape = raw.train.x.shape;
+  if (raw.kind == "image") {
+    out.shape = {shape.size() == 4 ? shape[3] : 1, shape[1], shape[2]};
+  } else {
+    out.shape = {shape[1]};
+  }
+  out.columns = raw.column_names;
+  out.labels = raw.label_names;
+  out.target = raw.target_name;
+  return out;
+}
+
+namespace {
+
+/// How many of n rows an option such as data.valid asks for; one row at least is always left.
+int64_t rows_asked(double asked, int64_t n, const char* option) {
+  ELBO_CHECK(asked >= 0 || asked == -1, Code::usage, "{}: must be -1, a fraction or a count, got {}",
+             option, asked);
+  auto count = asked == -1  ? std::min<int64_t>(n / 10, 5000)
+               : asked < 1 ? static_cast<int64_t>(std::floor(asked * static_cast<double>(n)))
+                           : static_cast<int64_t>(asked);
+  ELBO_CHECK(count < n, Code::usage,
+             "{}: {} rows asked for, but the training set has {}\nAsk for fewer.", option, count, n);
+  return count;
+}
+
+}  // namespace
+
+DataSource open_data(const DataOptions& options, uint64_t seed) {
+  ELBO_CHECK(!options.path.empty(), Code::usage,
+             "no data: name a file, a folder or a shipped data set\nFor example: elbo train mnist");
+  RawData raw = read_data(options.path, options.reader, {.target = options.target});
+  DataSource out{schema_of(raw), raw.format, raw.fingerprint, nullptr, nullptr, nullptr};
+  DatasetPtr all = make_dataset(raw.train, out.schema);
+  ELBO_CHECK(all->size() > 0, Code::data, "{}: no examples", options.path);
+  if (raw.test && raw.test->x.rows() > 0) out.test = make_dataset(*raw.test, out.schema);
+
+  std::vector<int64_t> rows(static_cast<size_t>(all->size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  if (options.limit > 0 && options.limit < all->size()) rows.resize(size_t(options.limit));
+  auto n = static_cast<int64_t>(rows.size());
+  int64_t test = out.test ? 0 : rows_asked(options.test, n, "data.test");
+  int64_t valid = rows_asked(options.valid, n - test, "data.valid");
+  if (test + valid > 0) {
+    std::vector<int64_t> order = Rng(seed, "data/split").permutation(n);
+    auto take = [&](int64_t begin, int64_t end) {
+      std::vector<int64_t> part(order.begin() + begin, order.begin() + end);
+      std::sort(part.begin(), part.end());
+      return part.empty() ? nullptr : subset(all, std::move(part));
+    };
+    if (test) out.test = take(0, test);
+    out.valid = take(test, test + valid);
+    rows.assign(order.begin() + test + valid, order.end());
+    std::sort(rows.begin(), rows.end());
+  }
+  out.train = static_cast<int64_t>(rows.size()) == all->size() ? all : subset(all, std::move(rows));
+  return out;
+}
+
+}  // namespace elbo

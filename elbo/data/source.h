@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "elbo/data/dataset.h"
+
+namespace elbo {
+
+/// Where the data is and how it is split and prepared.
+struct DataOptions {
+  std::string path;
+  Part reader = "auto";
+  std::string target;
+  double valid = -1;
+  double test = -1;
+  int64_t limit = 0;
+  std::vector<Part> transform;
+  void fields(Fields& f);
+};
+
+/// A data set as opened: what it is, and its parts. Empty parts are null.
+struct DataSource {
+  Schema schema;
+  std::string format, fingerprint;
+  DatasetPtr train, valid, test;
+};
+
+/// The schema of what a reader read.
+Schema schema_of(const RawData& raw);
+
+/// Reads and splits. The same seed gives the same split. Throws Error(Code::data).
+DataSource open_data(const DataOptions& options, uint64_t seed);
+
+}  // namespace elbo

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/data/transform.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "elbo/tensor/random.h"
+
+namespace elbo {
+
+TransformNoise TransformNoise::for_training(uint64_t seed, int64_t epoch) {
+  Rng rng(seed, "transform");
+  return {rng.stream("epoch " + std::to_string(epoch)), rng.stream("once"), true};
+}
+
+TransformNoise TransformNoise::for_evaluation() {
+  Rng rng(777, "transform/evaluation");
+  return {rng, rng, false};
+}
+
+namespace {
+
+using Visit = std::function<void(const std::function<void(const Batch&)>&)>;
+
+void keep_observed(Batch& batch) {
+  if (batch.mask.defined()) batch.x = batch.x * batch.mask;
+}
+
+class Unit : public Transform {
+ public:
+  void apply(Batch& batch, const TransformNoise&) const override { batch.x = batch.x / 255; }
+  Tensor invert(const Tensor& x) const override { return x * 255; }
+};
+
+/// x -> (x - shift) / scale, element by element.
+class Affine : public Transform {
+ public:
+  explicit Affine(const Schema& schema) {
+    shift_ = register_buffer("shift", at::zeros(schema.shape));
+    scale_ = register_buffer("scale", at::ones(schema.shape));
+  }
+  void apply(Batch& batch, const TransformNoise&) const override {
+    batch.x = (batch.x - shift_) / scale_;
+    keep_observed(batch);
+  }
+  Tensor invert(const Tensor& x) const override { return x * scale_ + shift_; }
+
+ protected:
+  /// A constant column is only shifted.
+  void set(const Tensor& shift, const Tensor& scale) {
+    shift_.copy_(shift);
+    scale_.copy_(scale.where(scale > 1e-12 * (1 + shift.abs()), at::ones({}, scale.options())));
+  }
+
+ private:
+  Tensor shift_, scale_;
+};
+
+class Standardise : public Affine {
+ public:
+  using Affine::Affine;
+  void fit(const Visit& visit) override {
+    Tensor count, mean, spread;  // Chan et al. 1979, updating by batches
+    visit([&](const Batch& batch) {
+      Tensor x = batch.x.to(at::kDouble);
+      Tensor w = batch.mask.defined() ? batch.mask.to(at::kDouble) : at::ones_like(x);
+      Tensor n = w.sum(0), m = (x * w).sum(0) / n.clamp_min(1);
+      Tensor s = ((x - m).square() * w).sum(0);
+      if (!count.defined()) {
+        count = n, mean = m, spread = s;
+        return;
+      }
+      Tensor total = (count + n).clamp_min(1), delta = m - mean;
+      spread = spread + s + delta.square() * count * n / total;
+      mean = mean + delta * n / total;
+      count = count + n;
+    });
+    if (mean.defined()) set(mean, (spread / count.clamp_min(1)).sqrt());
+  }
+};
+
+class MinMax : public Affine {
+ public:
+  using Affine::Affine;
+  void fit(const Visit& visit) override {
+    Tensor low, high;
+    visit([&](const Batch& batch) {
+      const double inf = std::numeric_limits<double>::infinity();
+      Tensor x = batch.x.to(at::kDouble), lo = x, hi = x;
+      if (batch.mask.defined()) {
+        Tensor hidden = batch.mask == 0;
+        lo = x.masked_fill(hidden, inf);
+        hi = x.masked_fill(hidden, -inf);
+      }
+      lo = lo.amin(0), hi = hi.amax(0);
+      low = low.defined() ? at::minimum(low, lo) : lo;
+      high = high.defined() ? at::maximum(high, hi) : hi;
+    });
+    if (!low.defined()) return;
+    Tensor seen = low <= high;
+    set(low.where(seen, at::zeros_like(low)), (high - low).where(seen, at::ones_like(low)));
+  }
+};
+
+struct BinariseOptions {
+  std::string mode = "dynamic";
+  double threshold = 0.5;
+  void fields(Fields& f) {
+    f("mode", mode,
+      "dynamic: each value is the chance of a 1, drawn anew at every use; once: drawn once; "
+      "threshold: 1 above `threshold`",
+      {"dynamic", "once", "threshold"});
+    f("threshold", threshold, "for mode threshold", between(0, 1));
+  }
+};
+
+class Binarise : public Transform {
+ public:
+  explicit Binarise(BinariseOptions options) : options_(std::move(options)) {}
+  void apply(Batch& batch, const TransformNoise& noise) const override {
+    if (options_.mode == "threshold") {
+      batch.x = (batch.x > options_.threshold).to(at::kFloat);
+    } else {
+      const Rng& rng = options_.mode == "once" ? noise.once : noise.each_use;
+      Tensor u = uniform_by_row(rng.stream("binarise"), batch.index, batch.x[0].numel());
+      batch.x = (u.view_as(batch.x) < batch.x).to(at::kFloat);
+    }
+    keep_observed(batch);
+  }
+
+ private:
+  BinariseOptions options_;
+};
+
+struct CorruptOptions {
+  std::string kind = "gaussian";
+  double amount = 0.3;
+  void fields(Fields& f) {
+    f("kind", kind, "gaussian: add normal noise; drop: set elements to zero", {"gaussian", "drop"});
+    f("amount", amount, "the noise's standard deviation, or the chance of dropping an element",
+      at_least(0));
+  }
+};
+
+/// What the encoder sees is damaged; what must be reconstructed is not.
+class Corrupt : public Transform {
+ public:
+  explicit Corrupt(CorruptOptions options) : options_(std::move(options)) {}
+  void apply(Batch& batch, const TransformNoise& noise) const override {
+    if (!noise.training) return;
+    Rng rng = noise.each_use.stream("corrupt");
+    int64_t n = batch.x[0].numel();
+    Tensor u = uniform_by_row(rng, batch.index, n).view_as(batch.x);
+    if (options_.kind == "drop") {
+      batch.input = batch.x * (u >= options_.amount);
+    } else {
+      Tensor v = uniform_by_row(rng.stream("angle"), batch.index, n).view_as(batch.x);
+      Tensor gauss = (-2 * (1 - u).log()).sqrt() * (v * 6.283185307179586).cos();
+      batch.input = batch.x + options_.amount * gauss;
+    }
+  }
+
+ private:
+  CorruptOptions options_;
+};
+
+}  // namespace
+
+const Family<std::shared_ptr<Transform>, const Schema&>& transforms() {
+  static const auto family = [] {
+    Family<std::shared_ptr<Transform>, const Schema&> f(
+        "transform", "steps from the data as stored to the data as modelled");
+    f.row<NoOptions>("unit", "bytes to [0, 1]: x / 255", "",
+                     [](const NoOptions&, const Schema&) { return std::make_shared<Unit>(); });
+    f.row<NoOptions>("standardise", "each column to mean 0 and standard deviation 1", "",
+                     [](const NoOptions&, const Schema& s) { return std::make_shared<Standardise>(s); });
+    f.row<NoOptions>("min-max", "each column to [0, 1]", "",
+                     [](const NoOptions&, const Schema& s) { return std::make_shared<MinMax>(s); });
+    f.row<BinariseOptions>("binarise", "values in [0, 1] to zeros and ones",
+                           "Salakhutdinov & Murray 2008; Burda et al. 2016",
+                           [](const BinariseOptions& o, const Schema&) {
+                             return std::make_shared<Binarise>(o);
+                           });
+    f.row<CorruptOptions>("corrupt", "noise on what the encoder sees while training",
+                          "Vincent et al. 2008; Im et al. 2017",
+                          [](const CorruptOptions& o, const Schema&) {
+                            return std::make_shared<Corrupt>(o);
+                          });
+    return f;
+  }();
+  return family;
+}
+
+Pipeline::Pipeline(const std::vector<Part>& parts, const Schema& schema) : parts_(parts) {
+  for (const Part& part : parts) {
+    std::string name = fmt::format("{}_{}", steps_.size(), part.type);
+    std::replace(name.begin(), name.end(), '-', '_');
+    steps_.push_back(register_module(name, transforms().make(part, schema)));
+  }
+}
+
+void Pipeline::fit(const Dataset& train) {
+  at::NoGradGuard no_grad;
+  TransformNoise noise = TransformNoise::for_evaluation();
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i]->fit([&](const std::function<void(const Batch&)>& visit) {
+      for_each_batch(train, 1024, [&](Batch batch) {
+        for (size_t j = 0; j < i; ++j) steps_[j]->apply(batch, noise);
+        visit(batch);
+      });
+    });
+  }
+}
+
+Batch Pipeline::apply(Batch batch, const TransformNoise& noise) const {
+  at::NoGradGuard no_grad;
+  for (const auto& step : steps_) step->apply(batch, noise);
+  return batch;
+}
+
+Tensor Pipeline::invert(const Tensor& x) const {
+  Tensor out = x;
+  for (size_t i = steps_.size(); i-- > 0;) out = steps_[i]->invert(out);
+  return out;
+}
+
+}  // namespace elbo

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "elbo/core/family.h"
+#include "elbo/data/dataset.h"
+
+namespace elbo {
+
+/// Where transforms take their randomness from. Draws are keyed by an example's row, so that it
+/// meets the same numbers whatever batch it stands in.
+struct TransformNoise {
+  Rng each_use;   ///< another one for each pass over the data
+  Rng once;       ///< the same for the whole run
+  bool training;  ///< false where a model is evaluated: nothing is corrupted
+  /// For training in the given epoch.
+  static TransformNoise for_training(uint64_t seed, int64_t epoch);
+  /// For evaluation: the same whatever the run and its seed, so that models compare on equal data.
+  static TransformNoise for_evaluation();
+};
+
+/// One step from the data as stored to the data as modelled, fitted on training data only. What it
+/// learned stands in its buffers and is stored with the model.
+class Transform : public torch::nn::Module {
+ public:
+  /// `visit` walks the training batches as they arrive at this step. Nothing to learn by default.
+  virtual void fit(const std::function<void(const std::function<void(const Batch&)>&)>& /*visit*/) {}
+  virtual void apply(Batch& batch, const TransformNoise& noise) const = 0;
+  /// Back to the units of the step before; x [.., event...].
+  virtual Tensor invert(const Tensor& x) const { return x; }
+};
+
+const Family<std::shared_ptr<Transform>, const Schema&>& transforms();
+
+/// The steps of a configuration, in order.
+class Pipeline : public torch::nn::Module {
+ public:
+  Pipeline(const std::vector<Part>& parts, const Schema& schema);
+  void fit(const Dataset& train);
+  Batch apply(Batch batch, const TransformNoise& noise) const;
+  Tensor invert(const Tensor& x) const;
+  const std::vector<Part>& parts() const { return parts_; }
+
+ private:
+  std::vector<Part> parts_;
+  std::vector<std::shared_ptr<Transform>> steps_;
+};
+
+}  // namespace elbo

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "elbo/models/model.h"
+#include "elbo/objectives/schedule.h"
+
+namespace elbo {
+
+/// A loss and what it is made of.
+struct Loss {
+  Tensor total;  ///< scalar: the mean over the batch of sums over an example's elements, nats
+  std::vector<std::pair<std::string, Tensor>> terms;  ///< [B] or scalar, without gradient, nats
+};
+
+/// Someone who learns: parameters and a loss of their own. The loop steps the players in turn, each
+/// with an optimizer of its own. The first is the model under its objective; critics follow.
+class Player {
+ public:
+  virtual ~Player() = default;
+  virtual std::string name() const = 0;
+  virtual torch::nn::Module& module() = 0;
+  virtual Loss loss(const Batch& batch, Rng& rng, const Time& time) = 0;
+};
+
+/// What is maximised.
+struct ObjectiveOptions {
+  Part bound = "elbo";
+  double beta = 1;
+  Part beta_schedule = "constant";
+  double free_bits = 0;
+  void fields(Fields& f);
+};
+
+/// Weights in force at one moment.
+struct BoundWeights {
+  double beta = 1;       ///< of the KL
+  double free_bits = 0;  ///< nats of KL for each latent dimension that cost nothing
+};
+
+/// A lower bound of log p(x), as a loss.
+class Bound {
+ public:
+  virtual ~Bound() = default;
+  virtual PassOptions pass_options() const = 0;
+  virtual Loss loss(const Pass& pass, const Batch& batch, const BoundWeights& weights) const = 0;
+};
+
+/// elbo.
+const Family<std::unique_ptr<Bound>>& bounds();
+
+/// The players of an objective on a model, the model first.
+std::vector<std::unique_ptr<Player>> make_players(const ObjectiveOptions& options,
+                                                  std::shared_ptr<Model> model);
+
+}  // namespace elbo
