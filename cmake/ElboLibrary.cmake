@@ -2,6 +2,7 @@
 #
 # The static library elbo_<folder> of one folder, and one test program per tier from the *_test.cpp
 # files beside the sources. TORCH adds LibTorch and shares the one precompiled header.
+# With ELBO_FUZZ, every fuzz/fuzz_<name>.cpp becomes a fuzzer.
 function(elbo_library folder)
   cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPENDS;TESTS;SLOW_TESTS" ${ARGN})
   set(name elbo_${folder})
@@ -18,6 +19,27 @@ function(elbo_library folder)
   if(ARG_SLOW_TESTS AND ELBO_TESTS)
     elbo_test(${folder}_slow_test SOURCES ${ARG_SLOW_TESTS} DEPENDS ${name} LABEL slow)
   endif()
+  if(ELBO_FUZZ)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_*.cpp)
+    foreach(source ${fuzzers})
+      elbo_fuzzer(${source} DEPENDS ${name})
+    endforeach()
+  endif()
+endfunction()
+
+# elbo_fuzzer(.../fuzz_<name>.cpp DEPENDS ...): a libFuzzer program, and a ctest entry that replays
+# the corpus in tests/fuzz/<name>.
+function(elbo_fuzzer source)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_path(GET source STEM target)
+  string(REGEX REPLACE "^fuzz_" "" name ${target})
+  add_executable(${target} ${source})
+  target_link_libraries(${target} PRIVATE ${ARG_DEPENDS})
+  target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${target} COMMAND ${target} -runs=0 ${PROJECT_SOURCE_DIR}/tests/fuzz/${name})
+  set_tests_properties(${target} PROPERTIES LABELS fast)
 endfunction()
 
 # Compiles a target with the precompiled header of narrow LibTorch includes; the first target builds

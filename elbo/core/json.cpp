@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "elbo/core/value.h"
 
@@ -30,7 +31,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& v) override {
-    if (stack_.back()->find(v)) return stop("duplicate key '" + v + "'");
+    if (!keys_.back().insert(v).second) return stop("duplicate key '" + v + "'");
     key_ = std::move(v);
     return true;
   }
@@ -55,14 +56,17 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool open(Value v) {
     if (stack_.size() >= kMaxDepth) return stop("nested more than 64 levels deep");
     stack_.push_back(&place(std::move(v)));
+    keys_.emplace_back();
     return true;
   }
   bool close() {
     stack_.pop_back();
+    keys_.pop_back();
     return true;
   }
 
   std::vector<Value*> stack_;
+  std::vector<std::unordered_set<std::string>> keys_;  ///< of each open table: a scan is quadratic
   std::string key_;
 };
 
