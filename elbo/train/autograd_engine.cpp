@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "elbo/train/engine.h"
+
+namespace elbo {
+namespace {
+
+/// A player with its optimizer and the parameters it moves.
+struct Seat {
+  std::unique_ptr<Player> player;
+  std::vector<Tensor> params;
+  std::unique_ptr<Optimizer> optimizer;
+};
+
+class AutogradEngine : public Engine {
+ public:
+  AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options)
+      : clip_(options.clip) {
+    for (auto& player : players) {
+      Seat seat{std::move(player), {}, nullptr};
+      seat.params = seat.player->module().parameters();
+      seat.optimizer = optimizers().make(options.optimizer, seat.params);
+      seats_.push_back(std::move(seat));
+    }
+  }
+
+  StepResult step(const Batch& batch, Rng& rng, const Time& time, double lr) override {
+    StepResult out;
+    for (Seat& seat : seats_) {
+      Rng own = rng.stream(seat.player->name());
+      Loss loss = seat.player->loss(batch, own, time);
+      for (Tensor& p : seat.params) p.mutable_grad().reset();
+      loss.total.backward();
+      double norm = gradient_norm(seat.params);
+      if (&seat == &seats_.front()) out.gradient_norm = norm;
+      for (auto& term : loss.terms) out.terms.push_back(std::move(term));
+      // The loss is looked at as well: an infinite loss can have a finite gradient.
+      if (!std::isfinite(norm) || !std::isfinite(loss.total.item<double>())) {
+        out.finite = false;
+        out.broken = where_broken(seat);
+        return out;
+      }
+      if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
+      seat.optimizer->step(lr);
+    }
+    return out;
+  }
+
+  NamedTensors state() const override {
+    NamedTensors out;
+    for (size_t i = 0; i < seats_.size(); ++i) {
+      std::string prefix = seats_[i].player->name() + ".";
+      for (auto& [name, tensor] : seats_[i].optimizer->state()) {
+        out.emplace_back(prefix + "optimizer." + name, tensor);
+      }
+      if (i == 0) continue;  // the model's weights are saved as the model
+      for (auto& [name, tensor] : state_of(seats_[i].player->module())) {
+        out.emplace_back(prefix + "weights." + name, tensor);
+      }
+    }
+    return out;
+  }
+
+ private:
+  /// Gives every parameter that the loss did not reach a gradient of zero.
+  static double gradient_norm(std::vector<Tensor>& params) {
+    std::vector<Tensor> grads;
+    for (Tensor& p : params) {
+      if (!p.grad().defined()) p.mutable_grad() = at::zeros_like(p);
+      grads.push_back(p.grad());
+    }
+    return at::stack(at::_foreach_norm(grads)).norm().item<double>();
+  }
+  static void scale_gradients(const std::vector<Tensor>& params, double factor) {
+    for (const Tensor& p : params) p.grad().mul_(factor);
+  }
+  static std::string where_broken(const Seat& seat) {
+    for (const char* what : {"weight", "gradient"}) {
+      for (const auto& item : seat.player->module().named_parameters()) {
+        Tensor t = what[0] == 'w' ? item.value() : item.value().grad();
+        if (!t.isfinite().all().item<bool>()) {
+          return fmt::format("the {} of {} {}", what, seat.player->name(), item.key());
+        }
+      }
+    }
+    return "the loss of the " + seat.player->name();
+  }
+
+  std::vector<Seat> seats_;
+  double clip_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
+                                             const EngineOptions& options) {
+  return std::make_unique<AutogradEngine>(std::move(players), options);
+}
+
+}  // namespace elbo

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "elbo/core/value.h"
+#include "elbo/tensor/torch.h"
+
+namespace elbo {
+
+/// Sums of the terms seen in an epoch, kept as tensors so that no step waits to read a number.
+class TermSums {
+ public:
+  /// terms [B] or scalar.
+  void add(const std::vector<std::pair<std::string, Tensor>>& terms, int64_t examples);
+  std::map<std::string, double> means() const;
+  void clear() { sums_.clear(), examples_ = 0; }
+  Value to_value() const;
+  static TermSums from_value(const Value& value);
+
+ private:
+  std::map<std::string, Tensor> sums_;  // f64 scalars
+  int64_t examples_ = 0;
+};
+
+/// All that a resumed run needs to know beside tensors.
+struct Progress {
+  int64_t epoch = 0;          ///< epochs done
+  int64_t step_in_epoch = 0;  ///< steps done of the present one
+  int64_t step = 0;           ///< steps done in all, skipped ones included
+  int64_t skipped = 0;        ///< non-finite steps
+  int64_t bad_in_a_row = 0;
+  bool rolled_back = false;
+  double lr_factor = 1;
+  std::optional<double> best;  ///< of the term that is watched
+  int64_t best_epoch = 0;
+  double epoch_seconds = 0;  ///< spent on the present epoch
+  TermSums sums;
+  Value to_value() const;
+  static Progress from_value(const Value& value);
+};
+
+}  // namespace elbo

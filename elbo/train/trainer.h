@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "elbo/data/source.h"
+#include "elbo/objectives/objective.h"
+#include "elbo/train/engine.h"
+#include "elbo/train/model_folder.h"
+
+namespace elbo {
+
+struct TrainOptions {
+  int64_t epochs = 20;
+  int64_t batch = 128;
+  double lr = 1e-3;
+  Part lr_schedule = "constant";
+  Part optimizer = "adam";
+  double clip = 0;
+  double ema = 0;
+  int64_t patience = 0;
+  std::string stop_on = "neg_elbo";
+  double checkpoint_seconds = 30;
+  std::string engine = "auto";
+  std::string precision = "auto";
+  bool tensorboard = false;
+  void fields(Fields& f);
+};
+
+/// What one epoch, or one look at a held-out split, found.
+struct EpochRecord {
+  int64_t epoch = 0;  ///< from 1
+  std::string split;  ///< "train", "valid" or "test"
+  double seconds = 0;
+  double examples_per_second = 0;
+  std::map<std::string, double> terms;  ///< mean over the split's examples, nats
+  Value to_value() const;               ///< a line of metrics.jsonl
+};
+
+/// How a run ended.
+enum class Ending { finished, early, stopped };
+
+/// Watches a run. Called from the training thread.
+class TrainListener {
+ public:
+  virtual ~TrainListener() = default;
+  /// After every step; terms are the running means of this epoch, read back only when asked for.
+  virtual void on_step(int64_t /*epoch*/, int64_t /*step*/, int64_t /*steps*/,
+                       const std::function<std::map<std::string, double>()>& /*terms*/) {}
+  virtual void on_epoch(const EpochRecord&) {}
+  /// Something the user should know: a skipped step, a roll-back, an early stop.
+  virtual void on_note(const std::string&) {}
+};
+
+/// Looks at a model on a data set: every term by name.
+using HeldOutTerms = std::function<std::map<std::string, double>(Model&, const Pipeline&, const Dataset&)>;
+
+/// Everything a run works on.
+struct TrainContext {
+  TrainedModel trained;  ///< its pipeline fitted
+  DataSource data;
+  TrainOptions train;
+  ObjectiveOptions objective;
+  uint64_t seed = 0;
+  at::Device device = at::kCPU;
+  Path folder;  ///< the run folder: metrics.jsonl, best/ and last/ are written into it
+  HeldOutTerms held_out;
+  TrainListener* listener = nullptr;
+  const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the step, save, end
+};
+
+/// Trains until the epochs are done, patience runs out or the stop flag rises; writes best/ (of the
+/// validation split, or the last epoch where there is none) and last/ (a checkpoint). Resumes from
+/// last/ when `resume` is set; a resumed run ends with the same bits as an uninterrupted one on the
+/// same machine with the same number of threads. (One exception: where a run rolls back after
+/// non-finite steps, it goes back to the start of its epoch or to the checkpoint it resumed from.)
+/// Throws Error(Code::diverged) after ten non-finite steps in a row, twice.
+Ending train(TrainContext& context, bool resume);
+
+}  // namespace elbo
