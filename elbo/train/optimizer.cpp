@@ -132,9 +132,14 @@ class Adam : public OptimizerBase {
     at::NoGradGuard no_grad;
     steps_.add_(1);
     std::vector<Tensor> steps(params_.size(), steps_);
-    auto update = decoupled_ ? static_cast<Update>(at::_fused_adamw_) : at::_fused_adam_;
-    update(params_, grads(), mean_, square_, {}, steps, lr, options_.beta1, options_.beta2,
-           options_.weight_decay, options_.eps, false, false, {}, {});
+    const AdamOptions& o = options_;
+    if (decoupled_) {
+      at::_fused_adamw_(params_, grads(), mean_, square_, {}, steps, lr, o.beta1, o.beta2,
+                        o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_adam_(params_, grads(), mean_, square_, {}, steps, lr, o.beta1, o.beta2,
+                       o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    }
   }
   NamedTensors state() const override {
     NamedTensors out;
@@ -145,9 +150,6 @@ class Adam : public OptimizerBase {
   }
 
  private:
-  using Update = void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList,
-                          at::TensorList, at::TensorList, double, double, double, double, double,
-                          bool, bool, const std::optional<Tensor>&, const std::optional<Tensor>&);
   AdamOptions options_;
   bool decoupled_;
   std::vector<Tensor> mean_, square_;
