@@ -167,10 +167,11 @@ Array float_targets(const Labels& labels) {
 
 }  // namespace
 
-Bytes SourceFiles::read(const Path& path) {
+Bytes SourceFiles::read(const Path& path, std::string name) {
   Bytes bytes = read_file(path);
   ELBO_CHECK(!bytes.empty(), Code::data, "{}: the file is empty", path.string());
-  hashes_.emplace_back(path.filename().string(), sha256(bytes));
+  if (name.empty()) name = path.filename().string();
+  hashes_.emplace_back(std::move(name), sha256(bytes));
   return is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes;
 }
 

@@ -14,8 +14,9 @@ namespace elbo {
 /// Reads the files of one data set and keeps their hashes.
 class SourceFiles {
  public:
-  /// The whole file, inflated when it is gzip. Throws Error(Code::data) when it is empty.
-  Bytes read(const Path& path);
+  /// The whole file, inflated when it is gzip; `name` stands for it in the fingerprint, by default
+  /// the file's own. Throws Error(Code::data) when it is empty.
+  Bytes read(const Path& path, std::string name = "");
   /// SHA-256 of the one file read, or of the lines "name hash" of several, in the order of reading.
   std::string fingerprint() const;
 

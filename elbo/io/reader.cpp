@@ -118,6 +118,8 @@ const Family<std::unique_ptr<Reader>>& readers() {
     f.row<NumpyOptions>("npy", "one NumPy array", "NEP 1", make_npy_reader);
     f.row<NumpyOptions>("npz", "NumPy arrays in a zip: x, y, x_test, y_test",
                         "NEP 1; PKWARE APPNOTE", make_npz_reader);
+    f.row<ImageOptions>("image-folder", "PNG and JPEG pictures; sub-folders are classes",
+                        "ISO/IEC 15948; ISO/IEC 10918", make_image_reader);
     f.row<CsvOptions>("csv", "a table of numbers as text: .csv, .tsv, plain or .gz", "RFC 4180",
                       make_csv_reader);
     return f;
