@@ -14,8 +14,8 @@ namespace elbo {
 
 enum class DType { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, bf16, f32, f64 };
 
-size_t dtype_size(DType dtype);         ///< bytes per element
-const char* dtype_name(DType dtype);    ///< "u8", "f32", ...
+size_t dtype_size(DType dtype);       ///< bytes per element
+const char* dtype_name(DType dtype);  ///< "u8", "f32", ...
 
 /// A dense array in C order and the machine's byte order.
 struct Array {

@@ -11,15 +11,21 @@
 namespace elbo {
 
 /// NumPy's .npy format, versions 1 to 3: numeric dtypes and bool, both byte orders, C and Fortran
-/// order (returned in C order). Object arrays, structured dtypes and strings are refused.
+/// order (returned in C order), header at most 64 KiB. Object arrays, structured dtypes, strings
+/// and complex numbers are refused.
 /// Throws Error(Code::data) with the position. Source: NEP 1, numpy.lib.format.
 Array parse_npy(std::span<const std::byte> bytes, std::string_view where);
+/// Throws Error(Code::usage) for bf16, which NumPy does not have.
 Bytes encode_npy(const Array& array);
 
-/// The entries of an .npz (zip) file in order, names without ".npy".
+/// Whether the bytes start as an .npy file does.
+bool is_npy(std::span<const std::byte> head);
+
+/// The entries of an .npz (zip) file in order, names without ".npy"; together at most max_bytes.
 std::vector<std::pair<std::string, Array>> parse_npz(std::span<const std::byte> bytes,
-                                                     std::string_view where);
-/// A zip of stored (uncompressed) entries that numpy.load reads.
+                                                     std::string_view where,
+                                                     uint64_t max_bytes = uint64_t{1} << 36);
+/// A zip of stored (uncompressed) entries that numpy.load reads; at most 4 GiB.
 Bytes encode_npz(const std::vector<std::pair<std::string, Array>>& entries);
 
 }  // namespace elbo

@@ -1,0 +1,13 @@
+# elbo_embed_presets(out): writes a C++ file that holds every configs/*.toml as text.
+function(elbo_embed_presets out)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.toml)
+  set(text "namespace elbo {\nextern const char* const kPresetFiles[][2];\nconst char* const kPresetFiles[][2] = {\n")
+  foreach(file ${files})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    get_filename_component(name ${file} NAME_WE)
+    file(READ ${file} content)
+    string(APPEND text "{\"${name}\", R\"toml(${content})toml\"},\n")
+  endforeach()
+  string(APPEND text "{nullptr, nullptr}};\n}  // namespace elbo\n")
+  file(GENERATE OUTPUT ${out} CONTENT "${text}")
+endfunction()

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "elbo/io/raw.h"
+#include "elbo/io/readers.h"
+
+namespace elbo {
+namespace {
+
+enum class Role { feature, target, dropped };
+
+/// What the cells of one column turned out to be.
+struct ColumnStats {
+  size_t numbers = 0;
+  std::optional<size_t> first_text, first_infinite;  ///< rows
+};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+bool parse_integer(std::string_view cell, int64_t& out) {
+  if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
+  auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), out);
+  return error == std::errc{} && end == cell.data() + cell.size();
+}
+
+/// Turns a table of text into examples and labels.
+class TableReader {
+ public:
+  TableReader(const CsvTable& table, const std::string& where, const CsvOptions& options,
+              const ReadRequest& request)
+      : table_(table), where_(where), options_(options), roles_(table.columns, Role::feature) {
+    for (const std::string& name : options.drop) roles_[find_column(name, "drop")] = Role::dropped;
+    target_ = find_target(request.target);
+    if (!target_) return;
+    ELBO_CHECK(roles_[*target_] == Role::feature, Code::usage,
+               "{}: {} is both the target and dropped", where_, table_.column_text(*target_));
+    roles_[*target_] = Role::target;
+  }
+
+  RawData read() {
+    RawData out;
+    out.format = "csv";
+    out.kind = "table";
+    for (size_t c = 0; c < table_.columns; ++c) {
+      if (roles_[c] != Role::feature) continue;
+      features_.push_back(c);
+      if (!table_.header.empty()) out.column_names.push_back(table_.header[c]);
+    }
+    ELBO_CHECK(!features_.empty(), Code::data,
+               "{}: no columns are left beside the target and those dropped", where_);
+    read_features(out.train);
+    if (target_) read_target(out);
+    return out;
+  }
+
+ private:
+  size_t find_column(const std::string& name, std::string_view use) const {
+    if (table_.header.empty()) {
+      int64_t number = 0;
+      bool valid = parse_integer(name, number) && number >= 1 &&
+                   number <= static_cast<int64_t>(table_.columns);
+      ELBO_CHECK(valid, Code::usage,
+                 "{}: {} '{}': the file has no header, expected a column number from 1 to {}\n"
+                 "If its first row names the columns, set the reader's option header = \"yes\".",
+                 where_, use, name, table_.columns);
+      return static_cast<size_t>(number - 1);
+    }
+    auto begin = table_.header.begin(), end = table_.header.end();
+    auto it = std::find(begin, end, name);
+    ELBO_CHECK(it != end, Code::usage, "{}: {}: no column '{}'{}", where_, use, name,
+               suggestion(name, table_.header));
+    ELBO_CHECK(std::find(it + 1, end, name) == end, Code::usage,
+               "{}: {}: two columns are called '{}'\nRename one of them in the header.", where_,
+               use, name);
+    return static_cast<size_t>(it - begin);
+  }
+
+  std::optional<size_t> find_target(const std::string& asked) const {
+    bool named =
+        std::find(table_.header.begin(), table_.header.end(), asked) != table_.header.end();
+    if (asked == kNoTarget && !named) return std::nullopt;
+    if (!asked.empty()) return find_column(asked, "target");
+    for (const char* usual : {"label", "class", "target", "y"}) {
+      for (size_t c = 0; c < table_.header.size(); ++c) {
+        if (lower(table_.header[c]) == usual && roles_[c] == Role::feature) return c;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool is_missing(std::string_view cell) const {
+    return std::find(options_.missing.begin(), options_.missing.end(), cell) !=
+           options_.missing.end();
+  }
+
+  /// "table.csv:7: column 'age'"
+  std::string place(size_t row, size_t column) const {
+    return fmt::format("{}:{}: {}", where_, table_.lines[row], table_.column_text(column));
+  }
+
+  void read_features(RawSet& set) {
+    auto n = static_cast<int64_t>(table_.rows()), d = static_cast<int64_t>(features_.size());
+    set.x = make_array(DType::f32, {n, d}, where_);
+    Array mask = make_array(DType::u8, {n, d}, where_);
+    auto x = set.x.as<float>();
+    auto present = mask.as<uint8_t>();
+    std::vector<ColumnStats> stats(features_.size());
+    bool complete = true;
+    size_t i = 0;
+    for (size_t r = 0; r < table_.rows(); ++r) {
+      for (size_t f = 0; f < features_.size(); ++f, ++i) {
+        std::string_view cell = trim(table_.at(r, features_[f]));
+        present[i] = !is_missing(cell);
+        complete = complete && present[i];
+        if (present[i]) x[i] = read_cell(cell, r, stats[f]);
+      }
+    }
+    check_columns(stats);
+    if (!complete) set.mask = std::move(mask);
+  }
+
+  static float read_cell(std::string_view cell, size_t row, ColumnStats& stats) {
+    double value = 0;
+    if (!parse_number(cell, value)) {
+      if (!stats.first_text) stats.first_text = row;
+      return 0;
+    }
+    ++stats.numbers;
+    auto out = static_cast<float>(value);
+    if (!std::isfinite(out) && !stats.first_infinite) stats.first_infinite = row;
+    return out;
+  }
+
+  void check_columns(const std::vector<ColumnStats>& stats) const {
+    std::vector<size_t> text, empty;
+    for (size_t f = 0; f < stats.size(); ++f) {
+      const ColumnStats& s = stats[f];
+      if (s.numbers == 0) (s.first_text ? text : empty).push_back(features_[f]);
+      if (s.numbers > 0 && s.first_text) refuse_text(*s.first_text, features_[f]);
+      if (s.first_infinite) refuse_infinite(*s.first_infinite, features_[f]);
+    }
+    if (!text.empty()) refuse_columns(text, "holds text, expected numbers");
+    if (!empty.empty()) refuse_columns(empty, "holds nothing but missing cells");
+  }
+
+  std::string_view cell(size_t row, size_t column) const {
+    return trim(table_.at(row, column)).substr(0, 60);
+  }
+
+  [[noreturn]] void refuse_text(size_t row, size_t column) const {
+    fail(Code::data,
+         "{}: '{}' is not a number, as other cells of this column are\n"
+         "Mend the cell, add the text to the reader's option missing, or leave the column out: "
+         "drop = [\"{}\"].",
+         place(row, column), cell(row, column), drop_name(column));
+  }
+
+  [[noreturn]] void refuse_infinite(size_t row, size_t column) const {
+    fail(Code::data,
+         "{}: '{}' is not a finite number within 32-bit range\n"
+         "Mend the cell, or add the text to the reader's option missing.",
+         place(row, column), cell(row, column));
+  }
+
+  [[noreturn]] void refuse_columns(const std::vector<size_t>& columns, std::string_view why) const {
+    std::vector<std::string> names;
+    for (size_t c : columns) names.push_back("\"" + drop_name(c) + "\"");
+    std::string others =
+        columns.size() == 1 ? "" : fmt::format(", and so do {} more", columns.size() - 1);
+    fail(Code::data, "{}: {} {}{}\nLeave out what is not wanted: drop = [{}].", where_,
+         table_.column_text(columns[0]), why, others, fmt::join(names, ", "));
+  }
+
+  std::string drop_name(size_t column) const {
+    return table_.header.empty() ? fmt::format("{}", column + 1) : table_.header[column];
+  }
+
+  void read_target(RawData& out) const {
+    out.target_name = table_.header.empty() ? table_.column_text(*target_) : drop_name(*target_);
+    std::vector<std::string_view> cells;
+    std::vector<int64_t> integers;
+    std::vector<double> numbers;
+    ColumnStats stats;
+    for (size_t r = 0; r < table_.rows(); ++r) {
+      cells.push_back(trim(table_.at(r, *target_)));
+      ELBO_CHECK(!is_missing(cells[r]), Code::data,
+                 "{}: the target is missing ('{}')\nRemove the row, or fill the cell in.",
+                 place(r, *target_), cells[r]);
+      int64_t integer = 0;
+      if (parse_integer(cells[r], integer)) integers.push_back(integer);
+      numbers.push_back(read_cell(cells[r], r, stats));
+    }
+    if (stats.first_text && stats.numbers > 0) refuse_text(*stats.first_text, *target_);
+    if (stats.first_text) return fill_text_labels(out, std::move(cells));
+    if (stats.first_infinite) refuse_infinite(*stats.first_infinite, *target_);
+    auto n = static_cast<int64_t>(table_.rows());
+    bool whole = integers.size() == table_.rows();
+    fill_labels(
+        out, {whole ? make_array(DType::i64, {n}, integers) : make_array(DType::f32, {n}, numbers),
+              where_});
+  }
+
+  void fill_text_labels(RawData& out, std::vector<std::string_view> cells) const {
+    auto classes = cells;
+    std::sort(classes.begin(), classes.end());
+    classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+    ELBO_CHECK(classes.size() <= kMaxClasses, Code::data,
+               "{}: the target, {}, holds {} different texts, at most {} make classes\n"
+               "Choose another target, or none: target = \"none\".",
+               where_, table_.column_text(*target_), classes.size(), kMaxClasses);
+    out.label_names.assign(classes.begin(), classes.end());
+    out.train.y = make_array(DType::i64, {static_cast<int64_t>(cells.size())});
+    auto to = out.train.y.as<int64_t>();
+    for (size_t i = 0; i < cells.size(); ++i) {
+      to[i] = std::lower_bound(classes.begin(), classes.end(), cells[i]) - classes.begin();
+    }
+  }
+
+  const CsvTable& table_;
+  std::string where_;
+  const CsvOptions& options_;
+  std::vector<Role> roles_;
+  std::vector<size_t> features_;
+  std::optional<size_t> target_;
+};
+
+/// The first whole lines of the head hold two cells or more each, equally many, or a number each.
+bool looks_like_table(std::string_view head, bool is_whole) {
+  if (!is_whole) head = head.substr(0, head.rfind('\n') + 1);
+  try {
+    CsvTable table = parse_csv(std::string(head), "");
+    if (table.columns >= 2) return table.rows() >= 2;
+    double ignored;
+    return std::all_of(table.cells.begin(), table.cells.end(),
+                       [&](auto cell) { return parse_number(cell, ignored); });
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool is_table_name(Path path) {
+  if (path.extension() == ".gz") path = path.stem();
+  std::string extension = lower(path.extension().string());
+  return extension == ".csv" || extension == ".tsv";
+}
+
+class CsvReader : public Reader {
+ public:
+  explicit CsvReader(CsvOptions options) : options_(std::move(options)) {}
+
+  /// By content; the extensions .csv and .tsv vouch for text that looks like no table.
+  bool accepts(const Path& path, std::span<const std::byte> head) const override {
+    Bytes content = content_head(head);
+    std::string_view text = as_text(content);
+    bool is_text = !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 32 && !std::strchr("\t\n\r\f", c);
+    });
+    return is_text && (is_table_name(path) || looks_like_table(text, text.size() < 4096));
+  }
+
+  RawData read(const Path& path, const ReadRequest& request) const override {
+    SourceFiles files;
+    Bytes bytes = files.read(path);
+    RawData out = read_csv_data(std::string(as_text(bytes)), path.string(), options_, request);
+    out.name = data_name(path);
+    out.fingerprint = files.fingerprint();
+    return out;
+  }
+
+ private:
+  CsvOptions options_;
+};
+
+}  // namespace
+
+RawData read_csv_data(std::string text, const std::string& where, const CsvOptions& options,
+                      const ReadRequest& request) {
+  char delimiter = options.delimiter == "auto" ? '\0' : options.delimiter[0];
+  CsvTable table = parse_csv(std::move(text), where, delimiter, options.header);
+  return TableReader(table, where, options, request).read();
+}
+
+std::unique_ptr<Reader> make_csv_reader(const CsvOptions& options) {
+  return std::make_unique<CsvReader>(options);
+}
+
+}  // namespace elbo

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <png.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "elbo/io/gzip.h"
+#include "elbo/io/image.h"
+
+namespace elbo {
+namespace {
+
+struct Source {
+  std::span<const std::byte> bytes;
+  size_t at = 0;
+  char message[160] = "";
+};
+
+void on_read(png_structp png, png_bytep out, size_t size) {
+  auto* source = static_cast<Source*>(png_get_io_ptr(png));
+  if (size > source->bytes.size() - source->at) png_error(png, "the file ends early");
+  std::memcpy(out, source->bytes.data() + source->at, size);
+  source->at += size;
+}
+
+void on_error(png_structp png, png_const_charp message) {
+  auto* source = static_cast<Source*>(png_get_error_ptr(png));
+  std::snprintf(source->message, sizeof source->message, "%s", message);
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}
+
+/// libpng's structures. Errors leave libpng by longjmp, so each method that calls setjmp holds no
+/// object with a destructor, and returns false where an error came.
+class PngReader {
+ public:
+  explicit PngReader(Source& source) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, on_error, on_warning);
+    info_ = png_ ? png_create_info_struct(png_) : nullptr;
+    if (info_) png_set_read_fn(png_, &source, on_read);
+  }
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+  bool is_made() const { return info_ != nullptr; }
+
+  bool read_header() {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_set_user_limits(png_, 1u << 24, 1u << 24);
+    png_set_chunk_cache_max(png_, 64);
+    png_set_chunk_malloc_max(png_, 1u << 20);
+    png_read_info(png_, info_);
+    width = png_get_image_width(png_, info_);
+    height = png_get_image_height(png_, info_);
+    packed_row_bytes = png_get_rowbytes(png_, info_);
+    png_set_expand(png_);  // palettes, 1, 2 and 4 bits, transparent colours
+    png_set_scale_16(png_);
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    channels = png_get_channels(png_, info_);
+    row_bytes = png_get_rowbytes(png_, info_);
+    return true;
+  }
+
+  bool read_pixels(png_bytep* rows) {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_read_image(png_, rows);
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
+  uint64_t width = 0, height = 0, packed_row_bytes = 0, row_bytes = 0;
+  size_t channels = 0;
+
+ private:
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+[[noreturn]] void refuse(const Source& source, std::string_view where) {
+  fail(Code::data, "{}: damaged PNG at byte {}: {}\nThe file is no whole PNG; get it again.", where,
+       source.at, source.message);
+}
+
+/// [.., C + alpha] over white to [.., C].
+void lay_over_white(std::span<const uint8_t> in, size_t colours, std::span<uint8_t> out) {
+  for (size_t i = 0, o = 0; o < out.size(); i += colours + 1) {
+    unsigned alpha = in[i + colours];
+    for (size_t c = 0; c < colours; ++c, ++o) {
+      out[o] = static_cast<uint8_t>((in[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_png(std::span<const std::byte> head) {
+  return as_text(head).starts_with(std::string_view("\x89PNG\r\n\x1A\n", 8));
+}
+
+Array parse_png(std::span<const std::byte> bytes, std::string_view where, int64_t max_pixels) {
+  ELBO_CHECK(is_png(bytes), Code::data, "{}: not a PNG file: expected \\x89PNG at byte 0", where);
+  Source source{.bytes = bytes};
+  PngReader reader(source);
+  ELBO_CHECK(reader.is_made(), Code::resource, "out of memory for libpng");
+  if (!reader.read_header()) refuse(source, where);
+  uint64_t pixels = reader.width * reader.height;
+  ELBO_CHECK(pixels <= static_cast<uint64_t>(max_pixels), Code::data,
+             "{}: {} x {} pixels, more than the {} allowed", where, reader.width, reader.height,
+             max_pixels);
+  ELBO_CHECK(reader.packed_row_bytes * reader.height <= bytes.size() * kMaxInflation, Code::data,
+             "{}: {} bytes cannot hold the {} x {} pixels claimed", where, bytes.size(),
+             reader.width, reader.height);
+  Array all = make_array(DType::u8,
+                         {static_cast<int64_t>(reader.height), static_cast<int64_t>(reader.width),
+                          static_cast<int64_t>(reader.channels)},
+                         where);
+  ELBO_CHECK(all.data.size() == reader.row_bytes * reader.height, Code::data,
+             "{}: a PNG whose rows are not 8 bits a channel", where);
+  std::vector<png_bytep> rows(reader.height);
+  for (size_t y = 0; y < rows.size(); ++y) {
+    rows[y] = reinterpret_cast<png_bytep>(all.data.data() + y * reader.row_bytes);
+  }
+  if (!reader.read_pixels(rows.data())) refuse(source, where);
+  if (reader.channels % 2 == 1) return all;
+  size_t colours = reader.channels - 1;
+  Array out = make_array(DType::u8, {all.shape[0], all.shape[1], static_cast<int64_t>(colours)});
+  lay_over_white(all.as<uint8_t>(), colours, out.as<uint8_t>());
+  return out;
+}
+
+Bytes encode_png(const Array& image) {
+  bool valid = image.dtype == DType::u8 && image.shape.size() == 3 && !image.data.empty() &&
+               (image.shape[2] == 1 || image.shape[2] == 3);
+  ELBO_CHECK(valid, Code::usage, "cannot write {} {} as PNG, expected u8 [H, W, 1] or [H, W, 3]",
+             dtype_name(image.dtype), shape_text(image.shape));
+  png_image png{};
+  png.version = PNG_IMAGE_VERSION;
+  png.height = static_cast<png_uint_32>(image.shape[0]);
+  png.width = static_cast<png_uint_32>(image.shape[1]);
+  png.format = image.shape[2] == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
+  Bytes out(size);
+  bool done = png_image_write_to_memory(&png, out.data(), &size, 0, image.data.data(), 0, nullptr);
+  ELBO_CHECK(done, Code::resource, "cannot write a PNG: {}", png.message);
+  out.resize(size);
+  return out;
+}
+
+}  // namespace elbo

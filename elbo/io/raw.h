@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "elbo/io/reader.h"
+
+namespace elbo {
+
+/// Reads the files of one data set and keeps their hashes.
+class SourceFiles {
+ public:
+  /// The whole file, inflated when it is gzip; `name` stands for it in the fingerprint, by default
+  /// the file's own. Throws Error(Code::data) when it is empty.
+  Bytes read(const Path& path, std::string name = "");
+  /// SHA-256 of the one file read, or of the lines "name hash" of several, in the order of reading.
+  std::string fingerprint() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> hashes_;
+};
+
+/// The word by which a request says that the data are to be read without labels.
+inline constexpr std::string_view kNoTarget = "none";
+
+/// "photos" for photos/, "table" for table.csv.gz.
+std::string data_name(const Path& path);
+
+/// The start of a file's contents, inflated when `head` is the start of a gzip file.
+Bytes content_head(std::span<const std::byte> head);
+
+/// Turns an array into examples: u8 [N, H, W], [N, H, W, C] or [N, C, H, W] with C = 1 or 3 into an
+/// image set, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table f32
+/// [N, D]. Returns the kind, "image" or "table". NaN is refused with its row and column, or masked
+/// when nan_is_missing; infinities are refused.
+std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing);
+
+/// Labels as they stand in a file, and what to call the file in messages. No shape: no labels.
+struct Labels {
+  Array values{DType::f32, {}, {}};
+  std::string where;
+};
+
+/// Turns arrays [N] or [N, 1] into the labels of the training and the test set. Whole numbers of at
+/// most 1,000 distinct values are classes, named by the numbers, in their order; other numbers are
+/// f32 targets. Throws Error(Code::data) when labels and examples differ in number.
+void fill_labels(RawData& data, const Labels& train, const Labels& test = {});
+
+/// Throws Error(Code::data) unless the test examples have the shape of the training examples.
+void check_same_shape(const RawData& data, std::string_view test, std::string_view train);
+
+/// What stands in a folder, in order of name, hidden files left out. Never throws.
+std::vector<Path> list_folder(const Path& folder);
+
+/// At most this many distinct values make classes.
+inline constexpr size_t kMaxClasses = 1000;
+
+}  // namespace elbo

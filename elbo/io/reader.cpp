@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/io/reader.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "elbo/io/raw.h"
+#include "elbo/io/readers.h"
+
+namespace elbo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kHeadBytes = 4096;
+
+Bytes read_head(const Path& path) {
+  std::ifstream in(path, std::ios::binary);
+  Bytes out(kHeadBytes);
+  in.read(reinterpret_cast<char*>(out.data()), kHeadBytes);
+  out.resize(static_cast<size_t>(in.gcount()));
+  return out;
+}
+
+/// The file of the folder whose name is nearest, or an empty path. nearest_name compares dotted
+/// option names by their last words, which file names must not be.
+Path nearest_file(const Path& path) {
+  auto undotted = [](const Path& p) {
+    std::string name = p.filename().string();
+    std::replace(name.begin(), name.end(), '.', ' ');
+    return name;
+  };
+  std::vector<Path> files = list_folder(path.has_parent_path() ? path.parent_path() : Path("."));
+  std::vector<std::string> names;
+  for (const Path& file : files) names.push_back(undotted(file));
+  std::string nearest = nearest_name(undotted(path), names);
+  auto it = std::find(names.begin(), names.end(), nearest);
+  if (it == names.end()) return {};
+  return path.parent_path() / files[static_cast<size_t>(it - names.begin())].filename();
+}
+
+[[noreturn]] void refuse_missing(const Path& path) {
+  std::string near = nearest_file(path).string();
+  if (near.empty()) near = nearest_name(path.string(), shipped_names());
+  if (!near.empty()) near = fmt::format("; did you mean '{}'?", near);
+  fail(Code::data, "no file, folder or shipped data set '{}'{}\nShipped data sets: {}",
+       path.string(), near, fmt::join(shipped_names(), ", "));
+}
+
+/// A path must exist, be a file or folder, and be readable; a shipped name needs no path.
+void check_path(const Path& path) {
+  std::error_code error;
+  fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) refuse_missing(path);
+  ELBO_CHECK(fs::is_directory(status) || fs::is_regular_file(status), Code::data,
+             "{}: neither a file nor a folder", path.string());
+  int mode = fs::is_directory(status) ? R_OK | X_OK : R_OK;
+  ELBO_CHECK(::access(path.c_str(), mode) == 0, Code::data, "cannot read {}: {}", path.string(),
+             std::strerror(errno));
+  ELBO_CHECK(fs::is_directory(status) || fs::file_size(path, error) > 0, Code::data,
+             "{}: the file is empty", path.string());
+}
+
+std::string format_list() {
+  std::string out;
+  for (const MemberInfo& member : readers().members()) {
+    if (member.name != "auto") out += fmt::format("\n  {:14}{}", member.name, member.summary);
+  }
+  return out;
+}
+
+/// Asks every other reader in the order of the table.
+class AutoReader : public Reader {
+ public:
+  bool accepts(const Path& path, std::span<const std::byte> head) const override {
+    return pick(path, head) != nullptr;
+  }
+
+  RawData read(const Path& path, const ReadRequest& request) const override {
+    std::error_code error;
+    bool is_folder = fs::is_directory(path, error);
+    auto reader = pick(path, is_folder ? Bytes{} : read_head(path));
+    ELBO_CHECK(reader, Code::data, "{}: {}\nFormats known:{}", path.string(),
+               is_folder ? "holds neither pictures nor IDX files" : "a file of unknown format",
+               format_list());
+    return reader->read(path, request);
+  }
+
+ private:
+  static std::unique_ptr<Reader> pick(const Path& path, std::span<const std::byte> head) {
+    for (const MemberInfo& member : readers().members()) {
+      if (member.name == "auto") continue;
+      auto reader = readers().make(Part(member.name));
+      if (reader->accepts(path, head)) return reader;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Reader> make_auto_reader(const NoOptions&) {
+  return std::make_unique<AutoReader>();
+}
+
+const Family<std::unique_ptr<Reader>>& readers() {
+  static const auto family = [] {
+    Family<std::unique_ptr<Reader>> f("reader", "what turns a file or folder into examples");
+    f.row<NoOptions>("auto", "the first of the others that accepts the path", "", make_auto_reader);
+    f.row<NoOptions>("shipped", "a data set that comes with elbo, by name", "",
+                     make_shipped_reader);
+    f.row<NoOptions>("idx", "MNIST's IDX files, plain or .gz, or a folder of them",
+                     "LeCun, Cortes & Burges, the MNIST database", make_idx_reader);
+    f.row<NumpyOptions>("npy", "one NumPy array", "NEP 1", make_npy_reader);
+    f.row<NumpyOptions>("npz", "NumPy arrays in a zip: x, y, x_test, y_test",
+                        "NEP 1; PKWARE APPNOTE", make_npz_reader);
+    f.row<ImageOptions>("image-folder", "PNG and JPEG pictures; sub-folders are classes",
+                        "ISO/IEC 15948; ISO/IEC 10918", make_image_reader);
+    f.row<CsvOptions>("csv", "a table of numbers as text: .csv, .tsv, plain or .gz", "RFC 4180",
+                      make_csv_reader);
+    return f;
+  }();
+  return family;
+}
+
+RawData read_data(const Path& path, const Part& reader, const ReadRequest& request) {
+  auto chosen = readers().make(reader);
+  bool by_name = make_shipped_reader({})->accepts(path, {});
+  bool may_be_name = reader.type == "auto" || reader.type == "shipped";
+  if (!(by_name && may_be_name) && reader.type != "shipped") check_path(path);
+  return chosen->read(path, request);
+}
+
+}  // namespace elbo

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elbo/io/csv.h"
+#include "elbo/io/reader.h"
+
+namespace elbo {
+
+/// Options of "npy" and "npz".
+struct NumpyOptions {
+  std::string missing = "refuse";
+  void fields(Fields& f) {
+    f("missing", missing, "what NaN in floating data means: an error, or a missing cell",
+      {"refuse", "nan"});
+  }
+};
+
+/// Options of "csv".
+struct CsvOptions {
+  std::string delimiter = "auto";
+  std::string header = "auto";
+  std::vector<std::string> missing = {"", "NA", "NaN", "nan", "null", "?"};
+  std::vector<std::string> drop;
+  void fields(Fields& f) {
+    f("delimiter", delimiter, "what stands between two cells", {"auto", ",", ";", "\t", "|"});
+    f("header", header, "whether the first row names the columns", {"auto", "yes", "no"});
+    f("missing", missing, "texts that mark a missing cell");
+    f("drop", drop, "columns to leave out, by name, or by number from 1 without a header");
+  }
+};
+
+/// Options of "image-folder".
+struct ImageOptions {
+  std::vector<int64_t> resize;
+  void fields(Fields& f) {
+    f("resize", resize, "height and width to which every picture is brought; empty: as they are",
+      between(1, 16384));
+  }
+};
+
+std::unique_ptr<Reader> make_auto_reader(const NoOptions&);
+std::unique_ptr<Reader> make_shipped_reader(const NoOptions&);
+std::unique_ptr<Reader> make_idx_reader(const NoOptions&);
+std::unique_ptr<Reader> make_npy_reader(const NumpyOptions& options);
+std::unique_ptr<Reader> make_npz_reader(const NumpyOptions& options);
+std::unique_ptr<Reader> make_csv_reader(const CsvOptions& options);
+std::unique_ptr<Reader> make_image_reader(const ImageOptions& options);
+
+/// What the readers make of contents already in memory. The caller adds the fingerprint.
+RawData read_npz_data(std::span<const std::byte> bytes, const std::string& where,
+                      const NumpyOptions& options, const ReadRequest& request,
+                      uint64_t max_bytes = uint64_t{1} << 36);
+RawData read_csv_data(std::string text, const std::string& where, const CsvOptions& options,
+                      const ReadRequest& request);
+
+/// A data set that comes with elbo.
+struct ShippedData {
+  std::string name;
+  std::string reader;   ///< the family member that reads its folder
+  std::string summary;  ///< what it is, with its licence
+};
+const std::vector<ShippedData>& shipped_data();
+std::vector<std::string> shipped_names();
+/// The folder in which the shipped sets lie: the environment's ELBO_DATASETS, else the source
+/// tree's.
+Path shipped_folder();
+
+}  // namespace elbo

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/config.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "elbo/tasks/presets.h"
+
+extern "C" char** environ;
+
+namespace elbo {
+
+void RunConfig::fields(Fields& f) {
+  f.section("data", data);
+  f.section("model", model);
+  f.section("objective", objective);
+  f.section("train", train);
+  f.section("eval", eval);
+  f("seed", seed, "the number from which all randomness follows", at_least(0));
+  f("threads", threads, "threads to compute with; 0 uses every core", between(0, 1024));
+  f("device", device, "cpu, cuda or cuda:N");
+}
+
+namespace {
+
+void mark_origins(const Value& values, const std::string& prefix, const std::string& origin,
+                  const Fields& known, std::map<std::string, std::string>& origins) {
+  for (const auto& [key, item] : values.as_table()) {
+    std::string name = prefix + key;
+    if (known.find(name) || !item.is_table()) {
+      origins[name] = origin;
+    } else {
+      mark_origins(item, name + ".", origin, known, origins);
+    }
+  }
+}
+
+}  // namespace
+
+ResolvedConfig resolve(const std::vector<ConfigLayer>& layers) {
+  ResolvedConfig out;
+  out.values = write_options(RunConfig{});
+  Fields fields;
+  out.config.fields(fields);
+  mark_origins(out.values, "", "default", fields, out.origins);
+  for (const ConfigLayer& layer : layers) {
+    out.values = merge(out.values, layer.values);
+    fields.read(out.values, layer.origin);
+    mark_origins(layer.values, "", layer.origin, fields, out.origins);
+  }
+  out.values = fields.write();
+  return out;
+}
+
+Value parse_text(const Field& field, const std::string& text) {
+  bool is_list = field.type.starts_with("list");
+  if (is_list && !text.starts_with("[")) {
+    Value::List items;
+    for (size_t begin = 0; begin <= text.size();) {
+      size_t end = std::min(text.find(',', begin), text.size());
+      if (end > begin) items.push_back(parse_setting(text.substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    return items;
+  }
+  bool is_number = field.type == "integer" || field.type == "number" || field.type == "true|false";
+  if (is_list || is_number || text.starts_with("{")) return parse_setting(text);
+  return text;
+}
+
+ConfigLayer environment_layer() {
+  RunConfig config;
+  Fields fields;
+  config.fields(fields);
+  std::map<std::string, const Field*> by_variable;
+  std::vector<std::string> known;
+  for (const Field& field : fields.all()) {
+    std::string variable = "ELBO_" + field.name;
+    for (char& c : variable) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+    by_variable[variable] = &field;
+    known.push_back(variable);
+  }
+  ConfigLayer out{"environment", Value::table()};
+  for (char** entry = environ; *entry; ++entry) {
+    std::string text = *entry;
+    size_t equals = text.find('=');
+    if (!text.starts_with("ELBO_") || equals == std::string::npos) continue;
+    std::string variable = text.substr(0, equals);
+    if (variable == "ELBO_DATASETS" || variable == "ELBO_ISA") continue;
+    auto it = by_variable.find(variable);
+    if (it == by_variable.end()) {
+      std::string nearest = nearest_name(variable, known);
+      fail(Code::usage, "environment: unknown variable {}{}\nUnset it, or see `elbo list options`.",
+           variable, nearest.empty() ? "" : "; did you mean " + nearest + "?");
+    }
+    out.values.set_path(it->second->name, parse_text(*it->second, text.substr(equals + 1)));
+  }
+  return out;
+}
+
+namespace {
+
+/// The share of values of the first rows that lie within a tenth of either end of 0..255.
+double share_at_extremes(const Dataset& data) {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < std::min<int64_t>(data.size(), 500); ++i) rows.push_back(i);
+  Tensor x = data.get(rows).x;
+  return (x < 25.5).logical_or(x > 229.5).to(at::kFloat).mean().item<double>();
+}
+
+std::string preset_for(const Schema& schema, const Dataset& train, std::vector<std::string>& why) {
+  if (schema.kind == "table") {
+    why.push_back("a table of numbers: dense networks on standardised columns");
+    return "table";
+  }
+  bool is_small = schema.shape[1] <= 32 && schema.shape[2] <= 32;
+  double share = schema.shape[0] == 1 ? share_at_extremes(train) : 0;
+  if (is_small && share > 0.5) {
+    why.push_back(fmt::format("small grey images, {:.0f} % of the pixels nearly black or white: "
+                              "bernoulli likelihood on binarised pixels",
+                              100 * share));
+    return "vae";
+  }
+  why.push_back("images with shades or colours: convolutions and a gaussian likelihood");
+  return "image";
+}
+
+}  // namespace
+
+ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upper,
+                    std::vector<std::string>& why) {
+  Value values = find_preset(preset_for(schema, train, why)).values;
+  bool is_image = schema.kind == "image";
+  if (!is_image) {
+    int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, 16);
+    values["model"]["latent"] = latent;
+    why.push_back(fmt::format("{} columns: {} latent dimensions", schema.size(), latent));
+  }
+  const Value* likelihood = upper.find_path("model.likelihood");
+  if (likelihood) {  // the transform follows the likelihood that was asked for
+    bool bernoulli = Part::from_value(*likelihood).type == "bernoulli";
+    Value::List steps = {is_image ? "unit" : bernoulli ? "min-max" : "standardise"};
+    if (is_image && bernoulli && schema.shape[0] == 1) steps.push_back("binarise");
+    values["data"]["transform"] = steps;
+  }
+  return {"data", std::move(values)};
+}
+
+}  // namespace elbo

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "elbo/tasks/config.h"
+
+namespace elbo {
+
+/// A configuration with its data opened: what `elbo describe` shows and `elbo train` trains.
+struct Plan {
+  ResolvedConfig resolved;
+  DataSource data;
+  std::vector<std::string> why;  ///< what was decided from the data
+  TrainedModel fresh;            ///< untrained, its pipeline fitted
+};
+
+/// Opens the data and decides what the layers leave open. `layers` are those above the data's:
+/// preset, file, environment, command line.
+Plan make_plan(const std::vector<ConfigLayer>& layers);
+
+/// What a run left behind.
+struct RunResult {
+  Path folder;
+  Ending ending = Ending::finished;
+};
+
+/// Makes a new run folder `parent/name` (counting up), writes config.toml and run.json, trains.
+RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
+                    TrainListener* listener, const std::atomic<bool>* stop);
+
+/// Takes up a run where its last checkpoint left it; `layers` may change what is safe to change
+/// (threads, train.checkpoint_seconds, train.epochs when more). Throws Error(Code::usage) when the
+/// folder is no run, or the data has changed.
+RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop);
+
+/// A finished run, opened.
+struct Run {
+  Path folder;
+  RunConfig config;
+  TrainedModel trained;
+};
+
+/// Opens a run folder (its best/ model, or last/ where there is none yet) or a model folder. For a
+/// model folder alone the configuration is the default one. Throws Error(Code::model).
+Run open_run(const Path& folder);
+
+/// The split an evaluation uses: the test set, else the validation rows, else the training set.
+/// `name` is what was taken.
+DatasetPtr held_out_split(const DataSource& data, std::string& name);
+
+/// Data given apart from a run, prepared for its model; throws Error(Code::data) when its shape is
+/// not the one the model takes.
+DataSource open_for(const Run& run, const std::string& path);
+
+/// Sets the number of threads LibTorch computes with and returns it; 0 takes every core.
+int64_t set_threads(int64_t threads);
+
+}  // namespace elbo
