@@ -13,7 +13,7 @@ struct Series {
 };
 
 struct ChartOptions {
-  std::string title, x_label, y_label;
+  std::string title{}, x_label{}, y_label{};
   int width = 420, height = 280;  ///< pixels
   bool log_y = false;
   bool equal_axes = false;  ///< one unit is as long on both axes
