@@ -74,10 +74,10 @@ void Canvas::frame(Axis& x, Axis& y, double below) {
   size_t widest = 1;
   for (const std::string& label : y.labels) widest = std::max(widest, text_width(label));
   double left =
-      12 + kLetterWidth * static_cast<double>(widest) + (options_.y_label.empty() ? 0 : 18);
+      12 + kLetterWidth * static_cast<double>(widest) + (options_.y_label.empty() ? 0 : 16);
   double bottom = options_.height - 6 - below - (options_.x_label.empty() ? 0 : 16);
   x.from = left;
-  x.to = options_.width - 14;
+  x.to = options_.width - 10;
   y.from = bottom;
   y.to = top_ + 6;
   if (options_.equal_axes) equalise(x, y);
@@ -106,26 +106,24 @@ std::string Canvas::svg() const {
 void Canvas::add_title() {
   auto letters = static_cast<size_t>((options_.width - 20) / 7.0);
   top_ += 12;
-  add(text_at(12, top_, "class=\"ink\" fill=\"#1f2328\" font-size=\"13\" font-weight=\"600\"",
+  add(text_at(4, top_, "class=\"ink\" fill=\"#1f2328\" font-size=\"13\" font-weight=\"600\"",
               cut_text(options_.title, letters)));
   top_ += 6;
 }
 
-/// Names in rows, each after a dash of its colour.
+/// Names in rows, each after a dot of its colour.
 void Canvas::add_legend(const std::vector<std::string>& names) {
-  double x = 12;
+  double x = 4;
   top_ += 12;
   for (size_t i = 0; i < names.size(); ++i) {
     std::string name = cut_text(names[i], kLongestName);
     double width = 14 + kLetterWidth * static_cast<double>(text_width(name)) + 12;
-    if (x + width > options_.width && x > 12) {
-      x = 12;
+    if (x + width - 12 > options_.width && x > 4) {
+      x = 4;
       top_ += 15;
     }
-    add(
-        fmt::format("<rect class=\"data\" fill=\"{}\" x=\"{}\" y=\"{}\" width=\"10\" "
-                    "height=\"4\" rx=\"2\"/>",
-                    kChartColors[i % kChartColors.size()], px(x), px(top_ - 6)));
+    add(fmt::format("<circle class=\"data\" fill=\"{}\" cx=\"{}\" cy=\"{}\" r=\"4\"/>",
+                    kChartColors[i % kChartColors.size()], px(x + 4), px(top_ - 4)));
     add(text_at(x + 14, top_, "class=\"mute\" fill=\"#4c545e\"", name));
     x += width;
   }
@@ -143,7 +141,7 @@ void Canvas::draw_y(const Axis& x, const Axis& y) {
   double middle = (y.from + y.to) / 2;
   add(
       fmt::format("<text class=\"mute\" fill=\"#4c545e\" text-anchor=\"middle\" "
-                  "transform=\"translate(16 {}) rotate(-90)\">{}</text>",
+                  "transform=\"translate(12 {}) rotate(-90)\">{}</text>",
                   px(middle), escape_markup(options_.y_label)));
 }
 

@@ -60,7 +60,7 @@ class Canvas {
 
   const ChartOptions& options_;
   std::string body_;
-  double top_ = 10;  ///< pixels used up above the axes
+  double top_ = 4;  ///< pixels used up above the axes
 };
 
 }  // namespace elbo

@@ -117,7 +117,7 @@ TEST(LineChart, ThinningKeepsTheExtremesAndBoundsTheSize) {
   std::string svg = line_chart({series}, {});
   EXPECT_LT(svg.size(), 30000u);
   auto points = drawn_points(svg);
-  EXPECT_LE(points.size(), 4 * 420u);
+  EXPECT_LE(points.size(), 4 * 492u);
   double top = 1e9, first = points.front().first, last = points.back().first;
   for (auto [x, y] : points) top = std::min(top, y);
   auto thin = drawn_points(line_chart({{"a", {0, 7777, 19999}, {100, 400, 100}}}, {}));

@@ -40,7 +40,7 @@ th,td{text-align:left;padding:7px 16px;border-top:1px solid var(--line);vertical
 th{color:var(--mute);font-weight:500;font-size:13px;white-space:nowrap;border-top:0}
 tbody:first-child tr:first-child td{border-top:0}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.value{padding-right:0;font-weight:600}
+.value{padding-right:0}td.value{font-weight:600}
 .se{color:var(--mute);padding-left:6px;font-variant-numeric:tabular-nums;white-space:nowrap}
 .help{color:var(--mute)}
 .verdict{background:var(--card);border:1px solid var(--line);border-left:4px solid;
@@ -49,13 +49,14 @@ border-radius:6px;padding:8px 14px;margin:10px 0;max-width:none}
 .good{border-left-color:var(--good)}.good b{color:var(--good)}
 .warn{border-left-color:var(--warn)}.warn b{color:var(--warn)}
 .bad{border-left-color:var(--bad)}.bad b{color:var(--bad)}
-.row{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}
+.row{display:flex;flex-wrap:wrap;gap:16px}
 figure{margin:10px 0;background:var(--card);border:1px solid var(--line);border-radius:10px;
 padding:12px;max-width:100%;width:fit-content;overflow:hidden}
-.row figure{margin:0}
-figure svg,figure img{display:block;max-width:100%;height:auto}
+.row figure{margin:0;flex:1 1 calc(.85*var(--w));max-width:min(100%,calc(var(--w) + 26px))}
+figure svg,figure img{display:block;max-width:100%;height:auto;margin:0 auto}
+.row figure svg{width:100%}
 img{image-rendering:pixelated;border-radius:3px}
-figcaption{color:var(--mute);font-size:13px;line-height:1.45;margin-top:8px;
+figcaption{color:var(--mute);font-size:13px;line-height:1.45;margin:8px 4px 0;
 contain:inline-size}
 details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:12px 0;
 padding:8px 14px}
@@ -69,8 +70,28 @@ struct Level {
 };
 constexpr Level kLevels[] = {{"good", "Good"}, {"warn", "Warning"}, {"bad", "Bad"}};
 
-/// The factor by which a small image is enlarged to be about 400 pixels wide.
-int64_t enlargement(int64_t width) { return std::max<int64_t>(1, 420 / width); }
+constexpr int64_t kFigureWidth = 492;  // two figures of this width fill a row
+
+/// A framed picture; `width` is what it would like to have, in pixels. Frames almost as wide as two
+/// in a row may be take all of that, so that columns line up.
+std::string figure(std::string_view picture, int64_t width, std::string_view caption) {
+  std::string text = escape_markup(caption);
+  if (width > 3 * kFigureWidth / 4) width = std::max(width, kFigureWidth);
+  if (!text.empty()) text = "<figcaption>" + text + "</figcaption>";
+  return fmt::format("<figure style=\"--w:{}px\">{}{}</figure>\n", width, picture, text);
+}
+
+/// The width an SVG states for itself, or the usual one.
+int64_t width_of(std::string_view svg) {
+  constexpr std::string_view kKey = " width=\"";
+  size_t at = svg.substr(0, svg.find('>')).find(kKey);
+  int64_t width = 0;
+  for (at += at == svg.npos ? 0 : kKey.size(); at < svg.size() && width < 10000; ++at) {
+    if (svg[at] < '0' || svg[at] > '9') break;
+    width = 10 * width + (svg[at] - '0');
+  }
+  return width > 0 ? width : kFigureWidth;
+}
 
 std::string cell(std::string_view tag, std::string_view text, bool is_number) {
   return fmt::format("<{0}{1}>{2}</{0}>", tag, is_number ? " class=\"num\"" : "",
@@ -150,17 +171,17 @@ void Page::table(const Row& header, const std::vector<Row>& rows) {
 }
 
 void Page::svg(std::string_view svg, std::string_view caption) {
-  body_ += fmt::format("<figure>{}", svg);
-  if (!caption.empty()) body_ += fmt::format("<figcaption>{}</figcaption>", escape_markup(caption));
-  body_ += "</figure>\n";
+  body_ += figure(svg, width_of(svg), caption);
 }
 
 void Page::image(const Array& image, std::string_view caption) {
   std::string png = base64(encode_png(image));
-  int64_t factor = enlargement(image.shape[1]);
-  svg(fmt::format("<img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\"/>",
-                  image.shape[1] * factor, image.shape[0] * factor, escape_markup(caption), png),
-      caption);
+  int64_t factor = std::max<int64_t>(1, kFigureWidth / image.shape[1]);
+  int64_t width = factor * image.shape[1], height = factor * image.shape[0];
+  std::string picture =
+      fmt::format("<img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\"/>",
+                  width, height, escape_markup(caption), png);
+  body_ += figure(picture, width, caption);
 }
 
 void Page::begin_row() {

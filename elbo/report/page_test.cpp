@@ -61,17 +61,18 @@ std::string latent_chart(Rng& rng) {
       classes.back().y.push_back(cy + 0.55 * r * std::sin(angle) + 0.25 * t * std::cos(angle));
     }
   }
-  return scatter_chart(classes, {"Posterior means", "z0", "z1", 510, 440, false, true});
+  return scatter_chart(classes, {"Posterior means", "z0", "z1", 492, 440, false, true});
 }
 
-std::string kl_chart(size_t n, Rng& rng, int width) {
+std::string kl_chart(size_t n, Rng& rng, int height) {
   std::vector<double> kl;
   for (size_t i = 0; i < n; ++i)
     kl.push_back(std::max(0.002, 3.1 - 4.0 * double(i) / double(n) + 0.3 * gauss(rng)));
   std::sort(kl.rbegin(), kl.rend());
   std::vector<std::string> names;
   for (size_t i = 0; i < n; ++i) names.push_back(fmt::format("z{}", (i * 7 + 3) % n));
-  return bar_chart(names, kl, {"KL per latent dimension", "dimension, sorted", "nats", width, 280});
+  return bar_chart(names, kl,
+                   {"KL per latent dimension", "dimension, sorted", "nats", 492, height});
 }
 
 /// A report such as a run on MNIST would give, with made-up numbers.
@@ -90,11 +91,11 @@ Page demo_page() {
   page.begin_row();
   page.svg(
       line_chart({curve("train", 96.2, 190, 0.25, 1, rng), curve("valid", 98.0, 192, 0.15, 5, rng)},
-                 {"Negative ELBO", "epoch", "nats", 510, 300}),
+                 {"Negative ELBO", "epoch", "nats", 492, 300}),
       "The best epoch is 96.");
   page.svg(
       line_chart({curve("reconstruction", 72, 190, 0.3, 1, rng), curve("KL", 25.3, 4, 0.1, 1, rng)},
-                 {"Terms of the loss", "epoch", "nats", 510, 300}),
+                 {"Terms of the loss", "epoch", "nats", 492, 300}),
       "What the loss is made of.");
   page.section("Pictures");
   page.begin_row();
@@ -104,10 +105,10 @@ Page demo_page() {
   page.section("Latent space");
   page.begin_row();
   page.svg(latent_chart(rng), "5,000 test images, coloured by their digit.");
-  page.svg(kl_chart(20, rng, 510), "Dimensions without information sit at the right.");
-  page.svg(kl_chart(200, rng, 510), "The same for 200 dimensions.");
+  page.svg(kl_chart(20, rng, 440), "Dimensions without information sit at the right.");
+  page.svg(kl_chart(200, rng, 300), "The same for 200 dimensions.");
   page.svg(line_chart({curve("step", 1e-4, 0.8, 0, 1, rng)},
-                      {"Gradient norm", "epoch", "", 510, 280, true}),
+                      {"Gradient norm", "epoch", "", 492, 300, true}),
            "On a logarithmic axis.");
   page.section("Numbers");
   page.metrics({{"neg_elbo", 97.9213, 0.2402, "nats", "-ELBO: reconstruction + KL"},
@@ -186,7 +187,7 @@ TEST(Page, EmbedsTheImageAsPng) {
   size_t begin = page.html().find("base64,") + 7;
   std::string code = page.html().substr(begin, page.html().find('"', begin) - begin);
   EXPECT_TRUE(code.starts_with("iVBORw0KGgo"));  // the eight bytes that start a PNG
-  EXPECT_EQ(occurrences(page.html(), "width=\"420\" height=\"252\""), 1u);
+  EXPECT_EQ(occurrences(page.html(), "width=\"490\" height=\"294\""), 1u);
 }
 
 TEST(Page, RefusesUnknownVerdicts) { EXPECT_THROW(Page("t").verdict("fine", ""), Error); }
