@@ -157,10 +157,9 @@ LineWriter::~LineWriter() {
   if (file_ >= 0) ::close(file_);
 }
 
-void LineWriter::line(std::string_view text) {
-  std::string whole = std::string(text) + "\n";
-  write_all(file_, as_bytes(whole), path_);
-}
+void LineWriter::line(std::string_view text) { append(std::string(text) + "\n"); }
+
+void LineWriter::append(std::string_view text) { write_all(file_, as_bytes(text), path_); }
 
 std::string sha256(std::span<const std::byte> bytes) {
   unsigned char digest[SHA256_DIGEST_LENGTH];

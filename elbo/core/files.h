@@ -37,14 +37,15 @@ void replace_folder(const Path& path, const std::function<void(const Path&)>& fi
 /// Makes `parent/name`, or `parent/name-2`, `-3`, ... when taken. Never reuses an existing folder.
 Path make_unique_folder(const Path& parent, const std::string& name);
 
-/// Appends whole lines to a file, flushed line by line.
+/// Appends to a file, each call one write to the system: a killed process loses no earlier call.
 class LineWriter {
  public:
   explicit LineWriter(Path path);
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
-  void line(std::string_view text);
+  void line(std::string_view text);    ///< the text and a line feed
+  void append(std::string_view text);  ///< the text alone
 
  private:
   Path path_;
