@@ -79,6 +79,10 @@ class Fields {
     return add_section(name, std::move(inner));
   }
 
+  /// Lists another listing's fields after these.
+  void append(const Fields& other) {
+    fields_.insert(fields_.end(), other.fields_.begin(), other.fields_.end());
+  }
   const std::vector<Field>& all() const { return fields_; }
   /// Null when there is no such field.
   const Field* find(std::string_view name) const;

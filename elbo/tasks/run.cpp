@@ -101,12 +101,24 @@ RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
   return {folder, train(context, false)};
 }
 
-RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop) {
+namespace {
+
+Value config_values(const Path& folder) {
   Path config = folder / "config.toml";
   ELBO_CHECK(std::filesystem::exists(config), Code::usage,
-             "{} is no run folder: it has no config.toml\nResume takes a folder that `elbo train` made.",
+             "{} is no run folder: it has no config.toml\nName a folder that `elbo train` made.",
              folder.string());
-  Plan plan = make_plan({{config.string(), parse_toml(read_text(config), config.string())}});
+  return parse_toml(read_text(config), config.string());
+}
+
+}  // namespace
+
+RunConfig open_config(const Path& folder) {
+  return read_options<RunConfig>(config_values(folder), (folder / "config.toml").string());
+}
+
+RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop) {
+  Plan plan = make_plan({{(folder / "config.toml").string(), config_values(folder)}});
   Value described = parse_json(read_text(folder / "run.json"), (folder / "run.json").string());
   ELBO_CHECK(described.at("data").at("sha256").as_string() == plan.data.fingerprint, Code::data,
              "{} has changed since the run began\nRestore the file, or train anew.",
@@ -118,11 +130,7 @@ RunResult resume_run(const Path& folder, TrainListener* listener, const std::ato
 
 Run open_run(const Path& folder) {
   Run out{folder, {}, {}};
-  Path config = folder / "config.toml";
-  if (std::filesystem::exists(config)) {
-    out.config = read_options<RunConfig>(parse_toml(read_text(config), config.string()),
-                                         config.string());
-  }
+  if (std::filesystem::exists(folder / "config.toml")) out.config = open_config(folder);
   for (const char* name : {"best", "last", "."}) {
     Path candidate = folder / name;
     if (!std::filesystem::exists(candidate / "model.json")) continue;

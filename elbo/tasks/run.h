@@ -34,6 +34,9 @@ RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
 /// folder is no run, or the data has changed.
 RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop);
 
+/// The configuration of a run folder. Throws Error(Code::usage) when the folder is no run.
+RunConfig open_config(const Path& folder);
+
 /// A finished run, opened.
 struct Run {
   Path folder;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
+#include "app/cli/commands.h"
+#include "app/cli/train_view.h"
+#include "elbo/report/text_table.h"
+#include "elbo/tasks/presets.h"
+#include "elbo/tasks/report.h"
+#include "elbo/tasks/run.h"
+
+namespace elbo::cli {
+namespace {
+
+struct TrainVerbOptions {
+  std::string preset, config, output;
+  std::vector<std::string> set;
+  bool dry_run = false, print_config = false, report = true;
+  void fields(Fields& f) {
+    f("preset", preset, "start from a named set-up; `elbo presets` lists them");
+    f("config", config, "a TOML file of options");
+    f("set", set, "key=value; may be given again");
+    f("output", output, "the run folder to make; counts up, never overwrites");
+    f("dry_run", dry_run, "show the plan, make two true steps, save, load and stop");
+    f("print_config", print_config, "show every option, its value and where it came from, and stop");
+    f("report", report, "write report.html at the end");
+  }
+};
+
+std::vector<ConfigLayer> layers_of(const TrainVerbOptions& o, const Call& call) {
+  std::vector<ConfigLayer> layers;
+  if (!o.preset.empty()) layers.push_back({"preset " + o.preset, find_preset(o.preset).values});
+  if (!o.config.empty()) {
+    layers.push_back({o.config, parse_toml(read_text(o.config, 1 << 20, Code::usage), o.config)});
+  }
+  layers.push_back(environment_layer());
+  ConfigLayer set{"command line", Value::table()};
+  for (const std::string& setting : o.set) {
+    size_t equals = setting.find('=');
+    ELBO_CHECK(equals != std::string::npos && equals > 0, Code::usage,
+               "--set: expected key=value, got '{}'", setting);
+    Value layer = Value::table();
+    layer.set_path(setting.substr(0, equals), parse_setting(setting.substr(equals + 1)));
+    set.values = merge(set.values, layer);
+  }
+  set.values = merge(set.values, call.config.values);
+  if (!call.positionals.empty()) set.values["data"]["path"] = call.positionals[0];
+  layers.push_back(set);
+  return layers;
+}
+
+int print_config(const ResolvedConfig& resolved, Console& console) {
+  std::vector<Row> rows;
+  Value document = Value::table();
+  RunConfig config = resolved.config;
+  Fields fields;
+  config.fields(fields);
+  for (const Field& field : fields.all()) {
+    std::string origin = resolved.origins.at(field.name);
+    rows.push_back({field.name, to_toml_inline(field.get()), origin});
+    document[field.name]["value"] = field.get();
+    document[field.name]["origin"] = origin;
+  }
+  console.result(text_table({"option", "value", "from"}, rows));
+  console.document(document);
+  return 0;
+}
+
+/// Two true steps on the first rows, a save and a load, in a folder that is removed again.
+void try_out(Plan& plan, const Path& parent, Console& console) {
+  Plan small = plan;
+  auto rows = std::min<int64_t>(plan.data.train->size(), 2 * plan.resolved.config.train.batch);
+  std::vector<int64_t> first(static_cast<size_t>(rows));
+  for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int64_t>(i);
+  small.data.train = subset(plan.data.train, first);
+  small.data.valid = small.data.test = nullptr;
+  small.resolved.config.train.epochs = 1;
+  small.resolved.values["train"]["epochs"] = 1;
+  Path folder = train_run(small, parent, "dry-run", nullptr, nullptr).folder;
+  read_model(folder / "best");
+  std::filesystem::remove_all(folder);
+  console.tell("dry run", "two steps made, the model saved and loaded; nothing is left behind");
+}
+
+int run(const TrainVerbOptions& o, Call& call) {
+  Plan plan = make_plan(layers_of(o, call));
+  if (o.print_config) return print_config(plan.resolved, call.console);
+  tell_plan(plan, call.console);
+  Path output = o.output.empty() ? Path("runs") / plan.data.schema.name : Path(o.output);
+  Path parent = output.has_parent_path() ? output.parent_path() : Path(".");
+  std::string name = output.filename().string();
+  ELBO_CHECK(!name.empty() && name != "." && name != "..", Code::usage,
+             "--output: '{}' names no folder to make", o.output);
+  if (o.dry_run) return try_out(plan, parent, call.console), 0;
+  TrainView view(call.console, plan.resolved.config.train.epochs);
+  RunResult result = train_run(plan, parent, name, &view, stop_flag());
+  return finish_run(result, o.report, call.console);
+}
+
+}  // namespace
+
+int finish_run(const RunResult& result, bool report, Console& console) {
+  std::string folder = result.folder.string();
+  if (result.ending == Ending::stopped) {
+    console.tell("stopped", fmt::format("the run is saved; take it up again with: elbo resume {}", folder));
+    return static_cast<int>(Code::stopped);
+  }
+  RunSummary summary = summarise(result.folder, report);
+  tell_summary(summary, console);
+  console.document(summary.to_value());
+  return 0;
+}
+
+Verb train_verb() {
+  return make_verb<TrainVerbOptions>("train", "DATA [--preset NAME] [--set key=value ...] [-o RUN]",
+                                     "learn a model from data and write a report", 0, 1, true, run);
+}
+
+}  // namespace elbo::cli

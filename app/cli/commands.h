@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "app/cli/verb.h"
+#include "elbo/tasks/run.h"
+
+namespace elbo::cli {
+
+/// One function for each file cmd_<verb>.cpp.
+Verb train_verb();
+Verb resume_verb();
+Verb eval_verb();
+
+/// What follows training, fresh or resumed: evaluation, report, next steps; returns the exit code.
+int finish_run(const RunResult& result, bool report, Console& console);
+
+}  // namespace elbo::cli

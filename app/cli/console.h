@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "elbo/core/error.h"
+#include "elbo/core/value.h"
+
+namespace elbo::cli {
+
+/// Where results and narration go: results to stdout, everything else to stderr.
+class Console {
+ public:
+  Console(bool json, bool quiet, bool verbose);
+  bool json() const { return json_; }
+  bool quiet() const { return quiet_; }
+  bool verbose() const { return verbose_; }
+  bool is_terminal() const { return terminal_; }
+
+  /// A line of the result. Not printed with --json.
+  void result(std::string_view text);
+  /// The one document of --json; nothing without it.
+  void document(const Value& value);
+  /// "label   text" on stderr; silent with --quiet.
+  void tell(std::string_view label, std::string_view text);
+  /// A line that takes the place of the last one on a terminal; elsewhere nothing.
+  void live(const std::string& text);
+  void clear_live();
+  void error(const Error& e);
+
+  std::string bold(std::string_view text) const { return styled("1", text); }
+  std::string faint(std::string_view text) const { return styled("2", text); }
+  std::string red(std::string_view text) const { return styled("31", text); }
+  std::string yellow(std::string_view text) const { return styled("33", text); }
+  std::string green(std::string_view text) const { return styled("32", text); }
+
+ private:
+  std::string styled(std::string_view code, std::string_view text) const;
+  bool json_, quiet_, verbose_, terminal_, colour_;
+  bool live_ = false;
+};
+
+/// "0:43", "1:02:03".
+std::string duration_text(double seconds);
+/// 58213 -> "58k".
+std::string short_count(double n);
+/// 652824 -> "652,824".
+std::string with_commas(int64_t n);
+/// "[########------------]"
+std::string bar(double share, int width);
+
+}  // namespace elbo::cli

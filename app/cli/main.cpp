@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "app/cli/help.h"
+#include "app/cli/verb.h"
+#include "elbo/tensor/torch.h"
+
+namespace elbo::cli {
+namespace {
+
+std::atomic<bool> stop_requested{false};
+
+void on_signal(int signal) {
+  if (stop_requested.exchange(true) && signal == SIGINT) _exit(130);
+}
+
+/// The flags every verb takes.
+struct CommonOptions {
+  bool json = false, quiet = false, verbose = false, help = false;
+  void fields(Fields& f) {
+    f("json", json, "print one JSON document on stdout");
+    f("quiet", quiet, "no narration");
+    f("verbose", verbose, "more narration");
+    f("help", help, "what this command does and takes");
+  }
+};
+
+/// All that may stand on a verb's command line.
+struct Listing {
+  CommonOptions common;
+  RunConfig config;
+  std::shared_ptr<Fields> own;
+  Fields common_fields;
+  Fields all;
+};
+
+std::unique_ptr<Listing> list_flags(const Verb& verb) {
+  auto out = std::make_unique<Listing>();
+  out->own = verb.options();
+  out->common.fields(out->common_fields);
+  out->all.append(*out->own);
+  out->all.append(out->common_fields);
+  if (verb.takes_config) out->config.fields(out->all);
+  return out;
+}
+
+int run_verb(const Verb& verb, const std::vector<std::string>& words) {
+  auto listing = list_flags(verb);
+  Args args = parse_args(words, listing->all);
+  Value own = Value::table(), common = Value::table();
+  Console console(false, false, false);
+  Call call{args.positionals, {"command line", Value::table()}, console};
+  for (const auto& [name, text] : args.flags) {
+    const Field* field = listing->all.find(name);
+    Value value = field ? parse_text(*field, text) : parse_setting(text);
+    if (name == "set") {  // the one flag that may be given again and again
+      Value& settings = own[name];
+      if (settings.is_null()) settings = Value(Value::List{});
+      settings.as_list().push_back(text);
+    } else if (listing->own->find(name)) {
+      own[name] = value;
+    } else if (listing->common_fields.find(name)) {
+      common[name] = value;
+    } else {
+      Value layer = Value::table();
+      layer.set_path(name, value);
+      call.config.values = merge(call.config.values, layer);
+    }
+  }
+  auto options = read_options<CommonOptions>(common, "command line");
+  console = Console(options.json, options.quiet, options.verbose);
+  if (options.help) {
+    console.result(verb_help(verb, listing->all));
+    return 0;
+  }
+  size_t given = args.positionals.size();
+  ELBO_CHECK(given >= verb.min_positionals, Code::usage, "elbo {} needs {}\nUsage: elbo {} {}",
+             verb.name, verb.usage.substr(0, verb.usage.find(' ')), verb.name, verb.usage);
+  ELBO_CHECK(given <= verb.max_positionals, Code::usage, "unexpected argument '{}'\nUsage: elbo {} {}",
+             args.positionals[std::min(given, verb.max_positionals)], verb.name, verb.usage);
+  return verb.run(own, call);
+}
+
+int run_program(const std::vector<std::string>& words) {
+  Console console(false, false, false);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    if (words.size() > 1 && words[0] == "help") return run_program({words[1], "--help"});
+    console.result(program_help());
+    return words.empty() ? static_cast<int>(Code::usage) : 0;
+  }
+  if (words[0] == "--version") {
+    console.result("elbo " ELBO_VERSION);
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs()) {
+    if (verb.name == words[0]) return run_verb(verb, {words.begin() + 1, words.end()});
+    names.push_back(verb.name);
+  }
+  fail(Code::usage, "unknown command '{}'{}", words[0], suggestion(words[0], names));
+}
+
+/// LibTorch's messages carry file names and stack traces; the first line says enough.
+Error translate(const c10::Error& e) {
+  std::string text = e.what_without_backtrace();
+  text = text.substr(0, text.find('\n'));
+  bool memory = text.find("memory") != std::string::npos;
+  return Error(memory ? Code::resource : Code::failure,
+               memory ? "out of memory: " + text + "\nLower train.batch, or close other programs."
+                      : "internal: " + text + "\nThis is a defect of elbo; please report the command.");
+}
+
+int guarded(const std::vector<std::string>& words) {
+  Console console(false, false, false);
+  auto report = [&](const Error& e) {
+    console.error(e);
+    return static_cast<int>(e.code());
+  };
+  try {
+    return run_program(words);
+  } catch (const Error& e) {
+    return report(e);
+  } catch (const c10::Error& e) {
+    return report(translate(e));
+  } catch (const std::bad_alloc&) {
+    return report(Error(Code::resource, "out of memory\nLower train.batch, or close other programs."));
+  } catch (const std::exception& e) {
+    return report(Error(Code::failure, std::string("internal: ") + e.what() +
+                                           "\nThis is a defect of elbo; please report the command."));
+  }
+}
+
+}  // namespace
+
+const std::atomic<bool>* stop_flag() {
+  for (int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, on_signal);
+  return &stop_requested;
+}
+
+}  // namespace elbo::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL);
+  int code = elbo::cli::guarded({argv + 1, argv + argc});
+  // Unloading LibTorch takes a quarter of a second and frees nothing anybody needs.
+  std::fflush(nullptr);
+  _exit(code);
+}
