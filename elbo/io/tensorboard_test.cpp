@@ -151,6 +151,7 @@ TEST_F(TensorBoardTest, FileReadsBackAsItWasWritten) {
   };
   const std::vector<Scalar> scalars = {{"train/neg_elbo", 97.921, 0},
                                        {"valid/kl", -1e-30, 300},
+                                       {"valid/kl", 2, 128},
                                        {std::string(300, 'x'), INFINITY, int64_t{1} << 40},
                                        {"\xc3\xa9", 0, -1}};
   {
