@@ -21,18 +21,46 @@ struct EvalOptions {
 /// What is found out about a model on a data set. Every number is over the whole set.
 struct Evaluation {
   std::vector<Metric> metrics;
-  std::vector<double> kl_per_dimension;      ///< [Z] nats, mean over the set; empty without a KL
-  std::vector<double> variance_of_mean;      ///< [Z] Var_x(E_q[z_j|x])
-  Value to_value() const;                    ///< what `elbo eval --json` prints
+  std::vector<double> kl_per_dimension;  ///< [Z] nats, mean over the set; empty without a KL
+  std::vector<double> variance_of_mean;  ///< [Z] Var_x(E_q[z_j|x])
+  int64_t examples = 0;                  ///< rows evaluated
+  int64_t samples = 0;                   ///< K of iwae; 0 without one
+  double share_at_scale_floor = 0;  ///< elements whose Gaussian scale fell to the smallest allowed
+
+  /// The metric of that name, or null.
+  const Metric* find(std::string_view name) const;
+  /// What `elbo eval --json` prints: {"metrics": {"neg_elbo": {"value": .., "se": .., "unit": ..},
+  /// .., "iwae": {.., "samples": K}}, "examples": N, "kl_per_dimension": [Z],
+  /// "variance_of_mean": [Z]}.
+  Value to_value() const;
 };
 
+/// A latent dimension is active when Var_x(E_q[z_j|x]) > 0.01 (Burda et al. 2016, section 5.2).
+constexpr double kActiveVariance = 0.01;
+
 /// The model in evaluation mode on data prepared by the pipeline, with fixed noise:
-/// neg_elbo, recon and kl (nats, with standard errors over examples), bits_per_dim
-/// (neg_elbo / (D ln 2)), reconstruction_mse (of the decoder's mean, in model units), active_units
-/// (dimensions with variance_of_mean > 0.01; Burda et al. 2016), and for samples K > 0 iwae, the
-/// importance-weighted bound -L_K (nats), its bits per dimension and the effective sample size.
-/// Memory does not grow with the data set or with K. Throws Error(Code::data) for data outside the
-/// likelihood's support.
+///
+/// | metric                | unit     | what |
+/// |-----------------------|----------|------------------------------------------------------------|
+/// | neg_elbo              | nats     | recon + kl, one draw of z for each example | | bits_per_dim
+/// | bits/dim | neg_elbo / (D ln 2); D: observed elements of an example    | | recon | nats     |
+/// -log p(x|z)                                                | | kl                    | nats |
+/// KL(q(z|x) || p(z)), closed form or log q - log p           | | active_units          | |
+/// dimensions with Var_x(E_q[z_j|x]) > 0.01                   | | reconstruction_mse    | | of the
+/// mean of p(x|z) at the posterior's mean, model units | | iwae                  | nats     | -L_K,
+/// L_K = E log 1/K sum_k p(x, z_k) / q(z_k|x), K > 0    | | iwae_bits_per_dim     | bits/dim |
+/// likewise                                                   | | effective_samples     | | (sum
+/// w)^2 / sum w^2, mean over examples, in [1, K]         |
+///
+/// and every term of Pass::terms by its name. Means over examples, with standard errors
+/// sd / sqrt(N). A plain autoencoder has recon and reconstruction_mse only. Units are those of the
+/// data as the pipeline leaves it. On a CPU nothing depends on options.batch for a model with one
+/// group of latents, beyond rounding: it is rounded up to whole blocks of 64 rows. Memory grows
+/// neither with the data set nor with K.
+///
+/// Throws Error(Code::data) for data outside the likelihood's support and for no data,
+/// Error(Code::usage) for samples > 0 where the posterior has no density.
+/// L_K: Burda, Grosse & Salakhutdinov 2016, eq. (8).
 Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
                     const EvalOptions& options, uint64_t seed);
 

@@ -20,7 +20,9 @@ struct Latent {
   Tensor log_q;   ///< [K, B] log q(z|x); undefined unless PassOptions::densities
   Tensor log_p;   ///< [K, B] log p(z); likewise
   Tensor kl;      ///< [B] KL(q || p) in closed form; undefined where there is none or no noise
-  Tensor kl_per_dimension;  ///< [B, Z], adding up to kl; undefined where it does not separate
+  /// [B, Z], adding up to kl; undefined where it does not separate, unless
+  /// PassOptions::marginals: then the closed-form KL of each dimension's marginals, if there is one.
+  Tensor kl_per_dimension;
 };
 
 /// What one pass over a batch found: all that objectives, bounds and diagnostics work on.
@@ -33,6 +35,7 @@ struct Pass {
 struct PassOptions {
   int64_t samples = 1;     ///< K
   bool densities = false;  ///< whether log_q and log_p are wanted
+  bool marginals = false;  ///< whether kl_per_dimension is wanted even where it does not add up
 };
 
 /// q(z|x) of one group of latents for a batch.

@@ -88,7 +88,7 @@ class Vae : public Model {
     if (has_kl(q, *p)) {
       bool separable = dynamic_cast<const DiagonalNormal*>(&q) &&
                        dynamic_cast<const DiagonalNormal*>(p.get());
-      if (separable) latent.kl_per_dimension = elbo::kl_per_dimension(q, *p);
+      if (separable || options.marginals) latent.kl_per_dimension = kl_per_dimension(q, *p);
       latent.kl = separable ? latent.kl_per_dimension.sum(-1) : kl(q, *p);
     }
     if (options.densities || !latent.kl.defined()) {

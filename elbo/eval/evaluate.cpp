@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/eval/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "elbo/eval/importance.h"
+#include "elbo/eval/moments.h"
+#include "elbo/eval/prepare.h"
+#include "elbo/prob/normal.h"
+
+namespace elbo {
+
+void EvalOptions::fields(Fields& f) {
+  f("samples", samples, "importance samples K for the bound L_K; 0 leaves it out", at_least(0));
+  f("batch", batch, "rows at a time", at_least(1));
+  f("limit", limit, "use only the first rows; 0 uses all", at_least(0));
+}
+
+namespace {
+
+// Noise is drawn for whole blocks of rows, so that no other choice of sizes shifts it: a fill of
+// the generator takes 64 numbers at a time. The bound L_K is computed block by block.
+constexpr int64_t kBlock = 64;
+// Draws times examples decoded at once: the fastest of 1024 .. 32768 for a dense decoder of images.
+constexpr int64_t kMaxRows = 8192;
+// The smallest standard deviation of the gaussian likelihood is 1e-3.
+constexpr double kScaleFloor = 1.05e-3;
+
+/// What is summed up over batches; an undefined moment is a metric left out.
+struct Totals {
+  Moments neg_elbo, recon, kl, observed, mse, at_floor, iwae, effective_samples;
+  Moments kl_per_dimension, posterior_mean;  // [Z]
+  std::map<std::string, Moments> terms;
+};
+
+/// KL [B]: the closed form, or the mean over the draws of log q - log p.
+Tensor kl_of(const Latent& latent) {
+  return latent.kl.defined() ? latent.kl : (latent.log_q - latent.log_p).mean(0);
+}
+
+void add_bound(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
+  Pass pass = model.pass(batch, rng, {.marginals = true});
+  Tensor recon = -pass.log_px.mean(0).to(at::kDouble);
+  totals.recon.add(recon);
+  for (const auto& [name, term] : pass.terms) totals.terms[name].add(term);
+  if (!model.is_variational()) return;
+  Tensor kl = at::zeros_like(recon);
+  std::vector<Tensor> dimensions;
+  for (const Latent& latent : pass.latents) {
+    kl = kl + kl_of(latent);
+    if (latent.kl_per_dimension.defined()) dimensions.push_back(latent.kl_per_dimension);
+  }
+  totals.kl.add(kl);
+  totals.neg_elbo.add(recon + kl);
+  if (dimensions.size() == pass.latents.size()) {
+    totals.kl_per_dimension.add(at::cat(dimensions, -1));
+  }
+}
+
+/// Mean over an example's observed elements, for the examples that have any.
+Tensor observed_mean(const Tensor& elements, const Tensor& observed) {
+  Tensor count = observed.flatten(1).sum(-1);
+  Tensor sum = (elements * observed).flatten(1).sum(-1, false, at::kDouble);
+  return (sum / count).masked_select(count > 0);
+}
+
+void add_means(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
+  Tensor mean = posterior_mean(model.encode(batch, rng));
+  totals.posterior_mean.add(mean);
+  auto px = model.decode(split_latents(mean, model.latent_sizes()), rng);
+  Tensor observed = batch.mask.defined() ? batch.mask : at::ones_like(batch.x);
+  totals.observed.add(observed.flatten(1).sum(-1));
+  totals.mse.add(observed_mean((px->mean() - batch.x).square(), observed));
+  if (dynamic_cast<const DiagonalNormal*>(px.get())) {
+    Tensor low = px->variance() <= kScaleFloor * kScaleFloor;
+    totals.at_floor.add(observed_mean(low.to(batch.x.options()), observed));
+  }
+}
+
+/// `first`: the number of the batch's first row, a multiple of kBlock.
+void add_importance(Model& model, const Batch& batch, int64_t first, int64_t samples,
+                    const Rng& noise, Totals& totals) {
+  for (int64_t begin = 0; begin < batch.size(); begin += kBlock) {
+    Batch block = narrow(batch, begin, std::min(kBlock, batch.size() - begin));
+    Rng rng = noise.at(static_cast<uint64_t>((first + begin) / kBlock));
+    LogWeights weights = importance_weights(model, block, rng, samples, kMaxRows);
+    totals.iwae.add(-weights.log_mean());
+    totals.effective_samples.add(weights.effective_samples());
+  }
+}
+
+std::vector<double> numbers(const Tensor& t) {
+  if (!t.defined()) return {};
+  return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
+}
+
+Evaluation summarise(const Totals& totals, bool is_variational, int64_t samples) {
+  Evaluation out;
+  out.examples = totals.recon.count();
+  out.samples = samples;
+  auto add = [&](const char* name, const Moments& m, const char* unit, const char* help,
+                 double scale = 1) {
+    if (m.count() == 0) return;
+    out.metrics.push_back(
+        {name, m.mean().item<double>() * scale, m.standard_error() * scale, unit, help});
+  };
+  const double per_dim = 1 / (totals.observed.mean().item<double>() * std::numbers::ln2);
+  add("neg_elbo", totals.neg_elbo, "nats", "the negative evidence lower bound: recon + kl");
+  add("bits_per_dim", totals.neg_elbo, "bits/dim", "neg_elbo by element of the data", per_dim);
+  add("recon", totals.recon, "nats", "-log p(x|z): what the decoder leaves unexplained");
+  add("kl", totals.kl, "nats", "KL(q(z|x) || p(z)): what the latents carry");
+  for (const auto& [name, term] : totals.terms) {
+    add(name.c_str(), term, "nats", "a term of this kind of model");
+  }
+  out.variance_of_mean = numbers(totals.posterior_mean.variance(0));
+  out.kl_per_dimension = numbers(totals.kl_per_dimension.mean());
+  if (is_variational) {
+    auto active = std::count_if(out.variance_of_mean.begin(), out.variance_of_mean.end(),
+                                [](double v) { return v > kActiveVariance; });
+    Metric metric;
+    metric.name = "active_units";
+    metric.value = static_cast<double>(active);
+    metric.help =
+        fmt::format("of {} latent dimensions, those that vary with x", out.variance_of_mean.size());
+    out.metrics.push_back(metric);
+  }
+  add("reconstruction_mse", totals.mse, "", "squared error of the reconstruction, in model units");
+  add("iwae", totals.iwae, "nats", "-L_K, the importance-weighted bound of -log p(x)");
+  add("iwae_bits_per_dim", totals.iwae, "bits/dim", "iwae by element of the data", per_dim);
+  add("effective_samples", totals.effective_samples, "",
+      "draws of the K that carry the bound, by example");
+  if (totals.at_floor.count()) out.share_at_scale_floor = totals.at_floor.mean().item<double>();
+  return out;
+}
+
+}  // namespace
+
+const Metric* Evaluation::find(std::string_view name) const {
+  auto it = std::find_if(metrics.begin(), metrics.end(), [&](auto& m) { return m.name == name; });
+  return it == metrics.end() ? nullptr : &*it;
+}
+
+Value Evaluation::to_value() const {
+  Value out;
+  out["metrics"] = metrics_to_value(metrics);
+  if (find("iwae")) out["metrics"]["iwae"]["samples"] = samples;
+  out["examples"] = examples;
+  if (!kl_per_dimension.empty()) out["kl_per_dimension"] = Value::list(kl_per_dimension);
+  out["variance_of_mean"] = Value::list(variance_of_mean);
+  return out;
+}
+
+Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
+                    const EvalOptions& options, uint64_t seed) {
+  ELBO_CHECK(options.samples == 0 || model.is_variational(), Code::usage,
+             "samples: the importance-weighted bound needs the density of q(z|x), and a plain "
+             "autoencoder has none\nLeave samples at 0, or train with model.posterior=diagonal.");
+  ELBO_CHECK(data.size() > 0, Code::data, "nothing to evaluate: the data set is empty");
+  EvalMode mode(model);
+  int64_t n = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
+  std::vector<int64_t> rows(static_cast<size_t>(n));
+  std::iota(rows.begin(), rows.end(), 0);
+  int64_t batch_size = (options.batch + kBlock - 1) / kBlock * kBlock;
+  Rng rng(seed, "eval"), importance(seed, "eval/importance");
+  Totals totals;
+  for_each_prepared(model, pipeline, data, rows, batch_size, [&](const Batch& batch) {
+    int64_t first = totals.recon.count();
+    add_bound(model, batch, rng, totals);
+    Rng none = rng.stream("means");
+    add_means(model, batch, none, totals);
+    if (options.samples > 0) {
+      add_importance(model, batch, first, options.samples, importance, totals);
+    }
+  });
+  return summarise(totals, model.is_variational(), options.samples);
+}
+
+}  // namespace elbo
