@@ -187,7 +187,7 @@ class TableReader {
     out.target_name = table_.header.empty() ? table_.column_text(*target_) : drop_name(*target_);
     std::vector<std::string_view> cells;
     std::vector<int64_t> integers;
-    std::vector<double> numbers;
+    std::vector<float> numbers;
     ColumnStats stats;
     for (size_t r = 0; r < table_.rows(); ++r) {
       cells.push_back(trim(table_.at(r, *target_)));
