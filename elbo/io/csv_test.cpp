@@ -42,6 +42,14 @@ TEST(Csv, ParseUndoesEncodeForAnyCells) {
   }
 }
 
+TEST(Csv, ByteOrderMarkInACellIsKept) {
+  Rows rows = {
+      {"\xEF\xBB\xBF"
+       "1",
+       "2"}};
+  EXPECT_EQ(parse(encode_csv({}, rows)), rows);
+}
+
 TEST(Csv, QuotesHoldDelimitersNewlinesAndQuotes) {
   EXPECT_EQ(parse("1,\"a,b\"\r\n2,\"c\n\"\"d\"\"\"\n"), (Rows{{"1", "a,b"}, {"2", "c\n\"d\""}}));
   EXPECT_EQ(parse("5\" pipe,1\n6,2\n"), (Rows{{"5\" pipe", "1"}, {"6", "2"}}));

@@ -136,7 +136,7 @@ TEST_F(Readers, FingerprintFollowsTheBytes) {
     if (name == "npz") bytes = encode_npz({{"x", bytes_array({2, 2}, 5)}});
     if (name == "csv") bytes[10] = std::byte{'5'};
     if (name == "idx" || name == "auto" || name == "npy") bytes.back() ^= std::byte{1};
-    write_file(in.file, bytes);
+    put(in.file, bytes);
     EXPECT_NE(read_data(in.path, Part(name)).fingerprint, before);
   }
 }
@@ -148,7 +148,7 @@ TEST_F(Readers, DamagedFilesGiveErrorsAndNoCrash) {
     Bytes whole = read_file(in.file);
     size_t refused = 0, step = std::max<size_t>(1, whole.size() / 50);
     for (size_t n = 0; n < whole.size(); n += step) {
-      write_file(in.file, std::span(whole).first(n));
+      put(in.file, std::span(whole).first(n));
       try {
         read_data(in.path, Part(name));
       } catch (const Error& e) {
@@ -157,7 +157,7 @@ TEST_F(Readers, DamagedFilesGiveErrorsAndNoCrash) {
       }
     }
     EXPECT_GT(refused, 0u);
-    write_file(in.file, "");
+    put(in.file, "");
     EXPECT_EQ(message_of([&] { read_data(in.path, Part(name)); }),
               in.file.string() + ": the file is empty");
   }

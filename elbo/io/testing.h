@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "elbo/core/files.h"
@@ -16,10 +17,10 @@ class FolderTest : public testing::Test {
   FolderTest()
       : folder(make_unique_folder(std::filesystem::temp_directory_path(), "elbo-io-test")) {}
   ~FolderTest() override { std::filesystem::remove_all(folder); }
-  /// Writes a file, with its folders, and returns its path.
+  /// Writes a file, with its folders, and returns its path. Without the fsync of write_file.
   Path put(const Path& name, std::span<const std::byte> bytes) {
     std::filesystem::create_directories((folder / name).parent_path());
-    write_file(folder / name, bytes);
+    std::ofstream(folder / name, std::ios::binary) << as_text(bytes);
     return folder / name;
   }
   Path put(const Path& name, std::string_view text) { return put(name, as_bytes(text)); }
