@@ -106,6 +106,45 @@ TEST(Zip, ExtractUndoesEncode) {
   EXPECT_EQ(zip.find("d"), nullptr);
 }
 
+void put(Bytes& out, uint64_t value, size_t size) {
+  for (size_t i = 0; i < size; ++i) out.push_back(static_cast<std::byte>(value >> 8 * i));
+}
+
+/// The same zip with a zip64 end record, and all ones in the short fields of the plain one.
+Bytes as_zip64(const Bytes& zip, uint64_t count) {
+  size_t end = zip.size() - 22;
+  uint64_t size = 0, offset = 0;
+  for (size_t i = 4; i-- > 0;) {
+    size = size << 8 | std::to_integer<uint64_t>(zip[end + 12 + i]);
+    offset = offset << 8 | std::to_integer<uint64_t>(zip[end + 16 + i]);
+  }
+  Bytes out(zip.begin(), zip.begin() + static_cast<ptrdiff_t>(end));
+  put(out, 0x06064b50, 4);
+  put(out, 44, 8);
+  put(out, 45 | 45 << 16, 4);
+  put(out, 0, 8);  // disks
+  for (uint64_t v : {count, count, size, offset}) put(out, v, 8);
+  put(out, 0x07064b50, 4);
+  put(out, 0, 4);
+  put(out, end, 8);
+  put(out, 1, 4);
+  put(out, 0x06054b50, 4);
+  put(out, 0, 4);
+  put(out, ~uint64_t{0}, 8);
+  put(out, ~uint64_t{0}, 4);
+  put(out, 0, 2);
+  return out;
+}
+
+TEST(Zip, Zip64EndRecordsAreRead) {
+  auto files = two_files();
+  Bytes bytes = as_zip64(encode_zip(files), files.size());
+  ZipFile zip(bytes, "a.zip");
+  ASSERT_EQ(zip.entries().size(), files.size());
+  EXPECT_EQ(zip.extract(zip.entries()[0]), files[0].second);
+  EXPECT_THROW(ZipFile(as_zip64(encode_zip(files), 3), "a.zip"), Error);
+}
+
 TEST(Zip, EveryTruncationIsRefused) {
   Bytes whole = encode_zip(two_files());
   for (size_t n = 0; n < whole.size(); ++n) {
