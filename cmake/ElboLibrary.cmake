@@ -61,5 +61,7 @@ function(elbo_test name)
   target_compile_definitions(${name} PRIVATE ELBO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              ELBO_BINARY_DIR="${PROJECT_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600)
+  # One thread each: ctest runs them side by side, and the idle threads of a team spin.
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600
+                       ENVIRONMENT "OMP_NUM_THREADS=1")
 endfunction()

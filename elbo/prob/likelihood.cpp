@@ -3,13 +3,15 @@
 
 #include <cmath>
 
+#include "elbo/prob/autoregressive.h"
 #include "elbo/prob/bernoulli.h"
 #include "elbo/prob/normal.h"
 
 namespace elbo {
 
-std::unique_ptr<Distribution> Likelihood::given(const DecoderFn& decoder, const Tensor& z) const {
-  Tensor flat = decoder(z.reshape({-1, z.size(-1)}));
+std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
+  if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
+  Tensor flat = decoder.forward(z.reshape({-1, z.size(-1)}), {});
   std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
   shape.insert(shape.end(), flat.sizes().begin() + 1, flat.sizes().end());
   return distribution(flat.view(shape));
