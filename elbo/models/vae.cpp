@@ -33,7 +33,7 @@ class Vae : public Model {
     Latent latent;
     latent.name = "z";
     latent.z = q->sample(rng, options.samples);
-    if (is_variational_) add_divergence(*q, batch.x, rng, options, latent);
+    if (is_variational_ || options.densities) add_divergence(*q, batch.x, rng, options, latent);
     Pass out;
     out.log_px = observation(latent.z, rng)->log_prob(batch.x, batch.mask);
     out.latents.push_back(std::move(latent));

@@ -61,9 +61,11 @@ class GaussianLikelihood : public Likelihood {
  public:
   GaussianLikelihood(const GaussianOptions& options, int64_t event_dims)
       : per_element_(options.scale == "element"), event_dims_(event_dims) {
-    Tensor start = at::full({}, 2 * std::log(options.value), at::kFloat);
-    if (options.scale == "learned") log_var_ = register_parameter("log_var", start);
-    if (options.scale == "fixed") log_var_ = start;
+    double start = 2 * std::log(options.value);
+    if (options.scale == "learned") {
+      log_var_ = register_parameter("log_var", at::full({}, start, at::kFloat));
+    }
+    if (options.scale == "fixed") log_var_ = at::full({}, start, at::kDouble);
   }
   int64_t params() const override { return per_element_ ? 2 : 1; }
   void check_support(const Tensor& x, const Tensor&) const override {
