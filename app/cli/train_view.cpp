@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <ctime>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace elbo::cli {
@@ -36,8 +38,9 @@ namespace {
 
 /// Seconds since this process was started, loading its libraries included.
 double seconds_since_start() {
-  std::string stat = read_text("/proc/self/stat");
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));  // from field 3 on
+  std::ifstream file("/proc/self/stat");
+  std::string stat{std::istreambuf_iterator<char>(file), {}};
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));  // from field 3 on
   std::string word;
   for (int field = 3; field <= 22; ++field) fields >> word;
   timespec now{};
