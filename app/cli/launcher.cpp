@@ -12,7 +12,7 @@
 #include <string>
 
 int main(int, char** argv) {
-  if (!std::getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
+  if (!std::getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
   char self[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", self, sizeof self);
   std::string core = length > 0 ? std::string(self, static_cast<size_t>(length)) + "-core" : "";
