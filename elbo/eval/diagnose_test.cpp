@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/eval/diagnose.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "elbo/eval/test_problems.h"
+
+namespace elbo {
+namespace {
+
+/// An evaluation with Z dimensions, the first `active` of which share the KL.
+Evaluation made(int64_t size, int64_t active, double kl, double recon = 70, double se = 0.2) {
+  Evaluation out;
+  out.metrics = {{"neg_elbo", recon + kl, se, "nats", ""},
+                 {"recon", recon, se, "nats", ""},
+                 {"kl", kl, se, "nats", ""},
+                 {"active_units", static_cast<double>(active), std::nan(""), "", ""}};
+  out.kl_per_dimension.assign(size_t(size), 0);
+  out.variance_of_mean.assign(size_t(size), 0);
+  for (size_t j = 0; j < size_t(active); ++j) {
+    out.kl_per_dimension[j] = kl / static_cast<double>(active);
+    out.variance_of_mean[j] = 0.9;
+  }
+  out.examples = 1000;
+  return out;
+}
+
+std::vector<Finding> diagnosed(const Evaluation& evaluation, const Evaluation* train = nullptr) {
+  Schema schema;
+  schema.shape = {4};
+  auto model = linear_model(2, 4, "diagonal", fixed_gaussian(1));
+  return diagnose(evaluation, train, *model, schema);
+}
+
+/// The level of the finding that contains these words; "" when there is none.
+std::string level_of(const std::vector<Finding>& findings, const char* words) {
+  for (const Finding& finding : findings) {
+    if (finding.text.find(words) != std::string::npos) return finding.level;
+  }
+  return "";
+}
+
+TEST(Diagnose, AHealthyModelIsCalledHealthyAndNothingElse) {
+  auto findings = diagnosed(made(20, 20, 9));
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].level, "good");
+  EXPECT_EQ(findings[0].text,
+            "healthy: 20 of 20 latent dimensions active, KL 9 nats, 0.45 for each");
+}
+
+TEST(Diagnose, UnusedDimensionsAreHarmlessAndCounted) {
+  auto findings = diagnosed(made(20, 13, 25));
+  EXPECT_EQ(level_of(findings, "healthy"), "good");
+  EXPECT_EQ(level_of(findings, "7 of 20 latent dimensions unused"), "good");
+  EXPECT_EQ(level_of(findings, "model.latent=13"), "good");
+}
+
+TEST(Diagnose, CollapseIsBadAndNamesTheRemedy) {
+  for (const Evaluation& e : {made(20, 0, 0.5), made(20, 3, 0.05)}) {
+    auto findings = diagnosed(e);
+    ASSERT_EQ(findings.size(), 1u);
+    EXPECT_EQ(level_of(findings, "posterior collapse"), "bad");
+    EXPECT_EQ(level_of(findings, "objective.beta_schedule=linear"), "bad");
+  }
+  EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.15)), "posterior collapse"), "");
+}
+
+TEST(Diagnose, FewActiveDimensionsAreAWarning) {
+  EXPECT_EQ(level_of(diagnosed(made(20, 3, 6)), "only 3 of 20"), "warn");
+  EXPECT_EQ(level_of(diagnosed(made(20, 4, 6)), "only 4 of 20"), "");
+}
+
+TEST(Diagnose, KlForEachActiveDimensionTellsTheRegularisation) {
+  EXPECT_EQ(level_of(diagnosed(made(20, 10, 0.9)), "over-regularised"), "warn");
+  EXPECT_EQ(level_of(diagnosed(made(20, 10, 1.1)), "regularised"), "");
+  EXPECT_EQ(level_of(diagnosed(made(20, 10, 59)), "regularised"), "");
+  EXPECT_EQ(level_of(diagnosed(made(20, 10, 61)), "under-regularised"), "warn");
+}
+
+TEST(Diagnose, ALatentWithNoRoomLeftMayBeTooSmall) {
+  EXPECT_EQ(level_of(diagnosed(made(8, 8, 20)), "model.latent=16"), "warn");
+  EXPECT_EQ(level_of(diagnosed(made(8, 8, 3.9)), "model.latent=16"), "");  // the last carries 0.49
+  EXPECT_EQ(level_of(diagnosed(made(2, 2, 8)), "model.latent=4"), "");     // chosen for a picture
+}
+
+TEST(Diagnose, OverfittingIsAGapBeyondChanceAndBeyondAFewPercent) {
+  Evaluation train = made(20, 13, 25, 75);
+  auto level = [&](double recon, double se) {
+    Evaluation valid = made(20, 13, 25, recon, se);
+    return level_of(diagnosed(valid, &train), "overfitting");
+  };
+  EXPECT_EQ(level(79, 0.2), "");      // 4 %
+  EXPECT_EQ(level(81, 0.2), "warn");  // 6 %
+  EXPECT_EQ(level(81, 3), "");        // 6 %, but within chance
+  EXPECT_EQ(level(96, 0.2), "bad");   // 21 %
+  EXPECT_EQ(level(60, 0.2), "");      // better than on the training examples
+}
+
+TEST(Diagnose, AScaleAtItsFloorIsBad) {
+  Evaluation evaluation = made(20, 13, 25);
+  evaluation.share_at_scale_floor = 0.005;
+  EXPECT_EQ(level_of(diagnosed(evaluation), "floor"), "");
+  evaluation.share_at_scale_floor = 0.25;
+  EXPECT_EQ(level_of(diagnosed(evaluation), "25 % of the elements (4 columns)"), "bad");
+}
+
+TEST(Diagnose, ABoundOnOneDrawIsAWarning) {
+  Evaluation evaluation = made(20, 13, 25);
+  evaluation.samples = 50;
+  evaluation.metrics.push_back({"effective_samples", 1.5, 0.1, "", ""});
+  EXPECT_EQ(level_of(diagnosed(evaluation), "1.5 of 50 draws"), "warn");
+  evaluation.metrics.back().value = 2.5;
+  EXPECT_EQ(level_of(diagnosed(evaluation), "of 50 draws"), "");
+}
+
+TEST(Diagnose, NumbersThatAreNoneSayNothingElse) {
+  auto findings = diagnosed(made(20, 0, std::nan("")));
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_EQ(level_of(findings, "neg_elbo is nan"), "bad");
+  EXPECT_EQ(level_of(findings, "kl is nan"), "bad");
+}
+
+TEST(Diagnose, TheGravestComesFirst) {
+  Evaluation train = made(20, 13, 25, 75), valid = made(20, 3, 25, 75);
+  valid.share_at_scale_floor = 1;
+  auto findings = diagnosed(valid, &train);
+  ASSERT_GE(findings.size(), 3u);
+  EXPECT_EQ(findings.front().level, "bad");
+  EXPECT_EQ(findings.back().level, "warn");
+}
+
+TEST(Diagnose, OfRealModelsSeesWhatWasDoneToThem) {
+  LinearGaussian problem(500);
+  auto diagnosed_now = [&](Model& model) {
+    Evaluation e = evaluate(model, Pipeline({}, problem.data->schema()), *problem.data, {}, 1);
+    return diagnose(e, &e, model, problem.data->schema());
+  };
+  EXPECT_EQ(level_of(diagnosed_now(*problem.model), "healthy"), "good");
+  set_linear(*problem.model, "encoder", at::zeros({5, 4}), at::zeros({5}));
+  EXPECT_EQ(level_of(diagnosed_now(*problem.model), "posterior collapse"), "bad");
+  auto learned = linear_model(2, 4, "point", "gaussian");
+  EXPECT_EQ(level_of(diagnosed_now(*learned), "healthy: a plain autoencoder"), "good");
+  at::NoGradGuard no_grad;
+  learned->named_parameters()["likelihood.log_var"].fill_(-30);
+  EXPECT_EQ(level_of(diagnosed_now(*learned), "100 % of the elements"), "bad");
+}
+
+}  // namespace
+}  // namespace elbo
