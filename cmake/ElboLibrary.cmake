@@ -62,3 +62,22 @@ function(elbo_test name)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600)
 endfunction()
+
+# elbo_fuzzers(folder): under ELBO_FUZZ, instruments the folder's library and makes one libFuzzer
+# program of each fuzz/fuzz_<parser>.cpp in it, to be run by tools/fuzz.sh.
+function(elbo_fuzzers folder)
+  if(NOT ELBO_FUZZ)
+    return()
+  endif()
+  target_compile_options(elbo_${folder} PRIVATE -fsanitize=fuzzer-no-link)
+  file(GLOB sources CONFIGURE_DEPENDS fuzz/fuzz_*.cpp)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE elbo_${folder})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  endforeach()
+endfunction()

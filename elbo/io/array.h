@@ -40,9 +40,14 @@ struct Array {
 /// exceeds max_bytes; `where` starts the message.
 Array make_array(DType dtype, std::vector<int64_t> shape, std::string_view where = "array",
                  uint64_t max_bytes = uint64_t{1} << 36);
+/// An array of these values, whose type T must be that of the dtype. Throws Error(Code::failure)
+/// when T is of another size or the values are not as many as the shape says.
 template <class T>
 Array make_array(DType dtype, std::vector<int64_t> shape, const std::vector<T>& values) {
   Array out = make_array(dtype, std::move(shape));
+  ELBO_CHECK(sizeof(T) == dtype_size(dtype) && values.size() == out.as<T>().size(), Code::failure,
+             "make_array: {} values of {} bytes for {} elements of {}", values.size(), sizeof(T),
+             out.size(), dtype_name(dtype));
   std::copy(values.begin(), values.end(), out.as<T>().begin());
   return out;
 }

@@ -11,6 +11,7 @@ namespace elbo {
 namespace {
 
 constexpr std::string_view kDelimiters = "\t;|,";  // in order of preference
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kProbedRows = 20;
 
 /// Counts of each delimiter in each of the first rows, quoted text left out.
@@ -154,7 +155,9 @@ void check_is_text(std::string_view text, std::string_view where) {
 }
 
 void append_cell(std::string& out, std::string_view cell) {
-  bool plain = cell.find_first_of(",\"\r\n;\t|") == std::string_view::npos && trim(cell) == cell;
+  // A cell that starts like a byte-order mark would lose it at the start of the file.
+  bool plain = !cell.starts_with(kByteOrderMark) &&
+               cell.find_first_of(",\"\r\n;\t|") == std::string_view::npos && trim(cell) == cell;
   if (plain) {
     out += cell;
     return;
@@ -200,7 +203,7 @@ std::string CsvTable::column_text(size_t column) const {
 
 CsvTable parse_csv(std::string text, std::string_view where, char delimiter,
                    std::string_view header) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   check_is_text(text, where);
   auto owned = std::make_shared<std::string>(std::move(text));
   CsvTable out;

@@ -147,8 +147,8 @@ class TableReader {
       if (s.numbers > 0 && s.first_text) refuse_text(*s.first_text, features_[f]);
       if (s.first_infinite) refuse_infinite(*s.first_infinite, features_[f]);
     }
-    if (!text.empty()) refuse_columns(text, "holds text, expected numbers");
-    if (!empty.empty()) refuse_columns(empty, "holds nothing but missing cells");
+    if (!text.empty()) refuse_columns(text, "text, expected numbers");
+    if (!empty.empty()) refuse_columns(empty, "nothing but missing cells");
   }
 
   std::string_view cell(size_t row, size_t column) const {
@@ -170,13 +170,17 @@ class TableReader {
          place(row, column), cell(row, column));
   }
 
-  [[noreturn]] void refuse_columns(const std::vector<size_t>& columns, std::string_view why) const {
+  /// `what` is what the columns hold: "text, expected numbers".
+  [[noreturn]] void refuse_columns(const std::vector<size_t>& columns,
+                                   std::string_view what) const {
     std::vector<std::string> names;
     for (size_t c : columns) names.push_back("\"" + drop_name(c) + "\"");
-    std::string others =
-        columns.size() == 1 ? "" : fmt::format(", and so do {} more", columns.size() - 1);
-    fail(Code::data, "{}: {} {}{}\nLeave out what is not wanted: drop = [{}].", where_,
-         table_.column_text(columns[0]), why, others, fmt::join(names, ", "));
+    std::string first = table_.column_text(columns[0]);
+    std::string which = columns.size() == 1 ? fmt::format("{} holds {}", first, what)
+                                            : fmt::format("{} columns hold {}; the first is {}",
+                                                          columns.size(), what, first);
+    fail(Code::data, "{}: {}\nLeave out what is not wanted: drop = [{}].", where_, which,
+         fmt::join(names, ", "));
   }
 
   std::string drop_name(size_t column) const {
@@ -187,7 +191,7 @@ class TableReader {
     out.target_name = table_.header.empty() ? table_.column_text(*target_) : drop_name(*target_);
     std::vector<std::string_view> cells;
     std::vector<int64_t> integers;
-    std::vector<double> numbers;
+    std::vector<float> numbers;
     ColumnStats stats;
     for (size_t r = 0; r < table_.rows(); ++r) {
       cells.push_back(trim(table_.at(r, *target_)));

@@ -7,13 +7,14 @@ namespace elbo {
 namespace {
 
 /// sum_j m_j (x_j l_j - softplus(l_j)) over the last dimension and its gradient m (x - sigmoid(l)),
-/// in half the passes over memory that autograd would take. logits [.., B, D], x [B, D].
+/// in half the passes over memory that autograd would take. logits [.., B, D], x [B, D]. x is data:
+/// no gradient reaches it.
 struct LogProb : torch::autograd::Function<LogProb> {
   static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& logits,
-                        const Tensor& x, const Tensor& mask) {
-    ctx->save_for_backward({logits, x, mask});
+                        const Tensor& x, const std::optional<Tensor>& mask) {
+    ctx->save_for_backward({logits, x, mask.value_or(Tensor())});
     Tensor element = at::mul(x, logits).sub_(at::softplus(logits));
-    if (mask.defined()) element.mul_(mask);
+    if (mask) element.mul_(*mask);
     return element.sum(-1);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
@@ -27,9 +28,7 @@ struct LogProb : torch::autograd::Function<LogProb> {
 };
 
 /// Merges the last n dimensions into one.
-Tensor flatten_event(const Tensor& t, int64_t n) {
-  return n == 1 || !t.defined() ? t : t.flatten(-n, -1);
-}
+Tensor flatten_event(const Tensor& t, int64_t n) { return n == 1 ? t : t.flatten(-n, -1); }
 
 }  // namespace
 
@@ -44,8 +43,11 @@ Tensor Bernoulli::sample(Rng& rng, int64_t n) const {
 }
 
 Tensor Bernoulli::log_prob(const Tensor& x, const Tensor& mask) const {
+  ELBO_ASSERT(!x.requires_grad());
+  std::optional<Tensor> observed;
+  if (mask.defined()) observed = flatten_event(mask, event_dims_);
   return LogProb::apply(flatten_event(logits_, event_dims_), flatten_event(x, event_dims_),
-                        flatten_event(mask, event_dims_));
+                        observed);
 }
 
 Tensor Bernoulli::variance() const {

@@ -48,22 +48,33 @@ Tensor closed_form(const Distribution& q, const Distribution& p) {
   auto p_diagonal = is<DiagonalNormal>(p);
   auto q_full = is<FullNormal>(q);
   auto p_full = is<FullNormal>(p);
+  if (!has_kl(q, p)) return {};
   if (q_diagonal && p_diagonal) {
-    return normal_elements(q_diagonal->mean(), q_diagonal->log_var(), *p_diagonal).sum(-1);
+    Tensor element = normal_elements(q_diagonal->mean(), q_diagonal->log_var(), *p_diagonal);
+    return element.flatten(-q_diagonal->event_dims(), -1).sum(-1);
   }
   if (q_full && p_diagonal) return full_to_diagonal(*q_full, *p_diagonal);
   if (q_full && p_full) return to_full(q_full->mean(), q_full->cholesky(), *p_full);
-  if (q_diagonal && p_full) {
-    return to_full(q_diagonal->mean(), (0.5 * q_diagonal->log_var()).exp().diag_embed(), *p_full);
-  }
-  return {};
+  return to_full(q_diagonal->mean(), (0.5 * q_diagonal->log_var()).exp().diag_embed(), *p_full);
+}
+
+/// The logarithm of the variance of each element by itself.
+Tensor log_variance(const Distribution& d) {
+  auto diagonal = is<DiagonalNormal>(d);
+  return diagonal ? diagonal->log_var() : d.variance().log();
+}
+
+/// The dimensions of a normal's event, 0 for any other distribution.
+int64_t normal_event_dims(const Distribution& d) {
+  auto diagonal = is<DiagonalNormal>(d);
+  return diagonal ? diagonal->event_dims() : is<FullNormal>(d) ? 1 : 0;
 }
 
 }  // namespace
 
 bool has_kl(const Distribution& q, const Distribution& p) {
-  auto normal = [](const Distribution& d) { return is<DiagonalNormal>(d) || is<FullNormal>(d); };
-  return normal(q) && normal(p);
+  int64_t dims = normal_event_dims(q);
+  return dims > 0 && dims == normal_event_dims(p);
 }
 
 Tensor kl(const Distribution& q, const Distribution& p) {
@@ -75,9 +86,8 @@ Tensor kl(const Distribution& q, const Distribution& p) {
 Tensor kl_per_dimension(const Distribution& q, const Distribution& p) {
   ELBO_CHECK(has_kl(q, p), Code::usage, "the KL of each dimension of ({} || {}) has no closed form",
              q.name(), p.name());
-  Tensor log_var_q = q.variance().log(), log_var_p = p.variance().log();
-  if (is<StandardNormal>(p)) return normal_elements(q.mean(), log_var_q);
-  return normal_elements(q.mean(), log_var_q, DiagonalNormal(p.mean(), log_var_p));
+  if (is<StandardNormal>(p)) return normal_elements(q.mean(), log_variance(q));
+  return normal_elements(q.mean(), log_variance(q), DiagonalNormal(p.mean(), log_variance(p)));
 }
 
 }  // namespace elbo

@@ -18,10 +18,10 @@ namespace elbo {
 /// Throws Error(Code::usage) naming both when there is none; Monte Carlo is the caller's choice.
 Tensor kl(const Distribution& q, const Distribution& p);
 
-/// Whether kl(q, p) has a closed form.
+/// Whether kl(q, p) has a closed form: both are normal, over events of as many dimensions.
 bool has_kl(const Distribution& q, const Distribution& p);
 
-/// KL(q(z_j) || p(z_j)) of each latent dimension's marginals, [batch..., Z], nats; adds up to kl()
+/// KL(q(z_j) || p(z_j)) of each element's marginals, [batch..., event...], nats; adds up to kl()
 /// when q and p are both diagonal. Throws Error(Code::usage) unless both are normal.
 Tensor kl_per_dimension(const Distribution& q, const Distribution& p);
 

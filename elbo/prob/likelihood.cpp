@@ -48,12 +48,13 @@ struct GaussianOptions {
     f("scale", scale, "how the standard deviation is found: fixed at `value`, one learned number "
       "for all elements, or put out by the decoder for each element",
       {"fixed", "learned", "element"});
-    f("value", value, "the standard deviation when fixed, or where learning starts", above(0));
+    f("value", value, "the standard deviation when fixed, or where learning starts",
+      between(1e-3, 2e4));
   }
 };
 
 /// The standard deviation is kept above 1e-3: with it a perfect reconstruction has a finite density.
-constexpr double kMinLogVar = -13.8155;
+constexpr double kMinLogVar = -13.816;
 constexpr double kMaxLogVar = 20;
 
 class GaussianLikelihood : public Likelihood {

@@ -22,7 +22,7 @@ class DiagonalPosterior : public Posterior {
   int64_t latent_;
 };
 
-/// The encoder puts out mu [Z], the logarithms of 2 log L_jj [Z] and the Z (Z - 1) / 2 entries below
+/// The encoder puts out mu [Z], 2 log L_jj [Z] and the Z (Z - 1) / 2 entries below
 /// the diagonal row by row, so that one clamp serves both posteriors.
 class FullPosterior : public Posterior {
  public:

@@ -1,0 +1,51 @@
+# The front door. `make help` lists what can be asked for.
+SHELL := /bin/bash
+BUILD := build/release
+JOBS  := $(shell nproc)
+ELBO  := $(BUILD)/app/cli/elbo
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-slow fidelity bench fuzz check format clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BUILD)/build.ninja:
+	@tools/setup.sh build
+	@cmake --preset release
+
+build: $(BUILD)/build.ninja  ## the program, with what it needs installed first
+	@cmake --build $(BUILD) --target elbo -j $(JOBS)
+
+demo: build      ## learn real MNIST in about a minute and write a report
+	@$(ELBO) train mnist -o runs/demo --epochs 20
+
+test: build      ## build and run every test but the slow ones
+	@tools/setup.sh test
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) -LE slow --output-on-failure -j $(JOBS)
+
+test-slow: build ## the slow tests: many kills and resumes, published numbers
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) -L slow --output-on-failure
+
+fidelity: build  ## our numbers beside published ones (PROTOCOLS rows), minutes
+	@tools/fidelity.py $(ELBO)
+
+bench: build     ## speed beside the peers
+	@cmake --build $(BUILD) --target bench_programs -j $(JOBS)
+	@bench/run.py $(BUILD)
+
+fuzz:            ## readers under ASan, UBSan and libFuzzer, SECONDS=300 for each
+	@tools/setup.sh fuzz
+	@tools/fuzz.sh $(or $(SECONDS_EACH),300)
+
+check:           ## format, layers and reference page
+	@tools/setup.sh test
+	@tools/check_format.sh
+	@tools/check_layers.py
+
+format:          ## lay the sources out
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 -i
+
+clean:           ## remove what was built; .deps/ stays
+	@rm -rf build

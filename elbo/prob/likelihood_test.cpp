@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/prob/likelihood.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+
+#include "elbo/prob/normal.h"
+#include "elbo/tensor/testing.h"
+
+namespace elbo {
+namespace {
+
+using testing::error_of;
+using testing::gradient_error;
+using testing::max_difference;
+using testing::standard_errors_off;
+using testing::table_schema;
+
+/// Where the mass of one element lies: points and the measure of each. A new likelihood is added
+/// here, with a value it must refuse and the message of the refusal.
+struct Support {
+  Tensor points;
+  double measure;
+  double refused;
+  std::string refusal;
+};
+
+const std::map<std::string, Support>& supports() {
+  static const std::map<std::string, Support> table = {
+      {"bernoulli",
+       {at::tensor({0.0, 1.0}, at::kDouble), 1, 1.5,
+        "data: x under the bernoulli likelihood must be in [0, 1]: got 1.5 at [1, 2]"}},
+      {"gaussian",
+       {at::arange(-60, 60, 0.01, at::kDouble), 0.01, std::numeric_limits<double>::infinity(),
+        "data: x under the gaussian likelihood must be finite: got inf at [1, 2]"}}};
+  return table;
+}
+
+class LikelihoodContract : public ::testing::TestWithParam<Part> {
+ protected:
+  LikelihoodContract() { likelihood->to(at::kDouble); }
+
+  /// [batch..., P, D]
+  Tensor parameters(std::vector<int64_t> batch, int64_t d, at::ScalarType type = at::kDouble) {
+    batch.push_back(likelihood->params());
+    batch.push_back(d);
+    return normal(rng, batch, type);
+  }
+
+  Rng rng{1, "likelihood"};
+  std::shared_ptr<Likelihood> likelihood = likelihoods().make(GetParam(), table_schema(3));
+};
+
+TEST_P(LikelihoodContract, DensitySumsToOne) {
+  ASSERT_TRUE(supports().count(GetParam().type)) << "add its support to the table";
+  const Support& support = supports().at(GetParam().type);
+  auto p = likelihood->distribution(parameters({4}, 1));
+  Tensor density = p->log_prob(support.points.view({-1, 1, 1})).exp();  // [N, B]
+  EXPECT_LT(max_difference(density.sum(0) * support.measure, at::ones({4})), 1e-6);
+}
+
+TEST_P(LikelihoodContract, SampleMomentsMatch) {
+  auto p = likelihood->distribution(parameters({2}, 3));
+  Tensor x = p->sample(rng, 20000);
+  EXPECT_EQ(x.sizes(), at::IntArrayRef({20000, 2, 3}));
+  EXPECT_LT(standard_errors_off(x, p->mean()), 5);
+  EXPECT_LT(standard_errors_off((x - p->mean()).square(), p->variance()), 5);
+}
+
+TEST_P(LikelihoodContract, EntropyIsMeanNegativeLogProb) {
+  auto p = likelihood->distribution(parameters({2}, 3));
+  EXPECT_LT(standard_errors_off(-p->log_prob(p->sample(rng, 20000)), p->entropy()), 5);
+}
+
+TEST_P(LikelihoodContract, LogProbIsTheSumOverElements) {
+  Tensor all = parameters({2}, 3);
+  Tensor x = likelihood->distribution(all)->sample(rng, 1)[0], sum = at::zeros({2}, at::kDouble);
+  for (int64_t j = 0; j < 3; ++j) {
+    sum += likelihood->distribution(all.narrow(-1, j, 1))->log_prob(x.narrow(-1, j, 1));
+  }
+  EXPECT_LT(max_difference(likelihood->distribution(all)->log_prob(x), sum), 1e-12);
+}
+
+TEST_P(LikelihoodContract, DrawsBroadcastAgainstData) {
+  Tensor all = parameters({5, 2}, 3);  // [K, B, P, D]
+  auto p = likelihood->distribution(all);
+  Tensor x = p->sample(rng, 1)[0][0], mask = at::ones({2, 3}, at::kDouble);
+  mask[1][0] = 0;
+  for (const Tensor& m : {Tensor(), mask}) {
+    Tensor together = p->log_prob(x, m);
+    ASSERT_EQ(together.sizes(), at::IntArrayRef({5, 2}));
+    for (int64_t k = 0; k < 5; ++k) {
+      Tensor alone = likelihood->distribution(all[k])->log_prob(x, m);
+      EXPECT_LT(max_difference(together[k], alone), 1e-12);
+    }
+  }
+}
+
+TEST_P(LikelihoodContract, GradientMatchesCentralDifferences) {
+  Tensor mask = at::tensor({1., 0., 1., 1., 1., 0.}, at::kDouble).view({2, 3});
+  for (auto batch : {std::vector<int64_t>{2}, std::vector<int64_t>{4, 2}}) {
+    Tensor all = parameters(batch, 3), weight = normal(rng, batch, at::kDouble);
+    Tensor x = likelihood->distribution(parameters({2}, 3))->sample(rng, 1)[0].detach();
+    for (const Tensor& m : {Tensor(), mask}) {
+      auto value = [&] { return (likelihood->distribution(all)->log_prob(x, m) * weight).sum(); };
+      EXPECT_LT(gradient_error(value, all), 1e-7);
+      for (Tensor& own : likelihood->parameters()) EXPECT_LT(gradient_error(value, own), 1e-7);
+    }
+  }
+}
+
+TEST_P(LikelihoodContract, EveryParameterOfItsOwnLearns) {
+  auto fresh = likelihoods().make(GetParam(), table_schema(3));
+  if (fresh->parameters().empty()) return;
+  Tensor x = at::full({2, 3}, 0.25);
+  fresh->distribution(at::zeros({2, fresh->params(), 3}))->log_prob(x).sum().backward();
+  for (const auto& item : fresh->named_parameters()) {
+    ASSERT_TRUE(item.value().grad().defined()) << item.key();
+    EXPECT_GT(item.value().grad().abs().sum().item<double>(), 0.1) << item.key();
+  }
+}
+
+TEST_P(LikelihoodContract, SinglePrecisionAgreesWithDouble) {
+  Tensor all = parameters({2}, 3), x = likelihood->distribution(all)->sample(rng, 1)[0];
+  Tensor exact = likelihood->distribution(all)->log_prob(x);
+  auto single = likelihoods().make(GetParam(), table_schema(3));
+  Tensor rounded = single->distribution(all.to(at::kFloat))->log_prob(x.to(at::kFloat));
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  EXPECT_LT(((rounded - exact).abs() / (1 + exact.abs())).max().item<double>(), 2e-5);
+}
+
+TEST_P(LikelihoodContract, ExtremesStayFinite) {
+  auto single = likelihoods().make(GetParam(), table_schema(3));
+  for (double first : {-100.0, 0.0, 100.0}) {
+    for (double last : {-100.0, 100.0}) {
+      Tensor all = at::full({2, single->params(), 3}, first);
+      if (single->params() > 1) all.select(1, single->params() - 1).fill_(last);
+      all.requires_grad_(true);
+      for (double value : {0.0, 1.0}) {
+        Tensor log_p = single->distribution(all)->log_prob(at::full({2, 3}, value));
+        log_p.sum().backward();
+        EXPECT_TRUE(log_p.isfinite().all().item<bool>()) << first << ' ' << last;
+        EXPECT_TRUE(all.grad().isfinite().all().item<bool>()) << first << ' ' << last;
+      }
+      auto p = single->distribution(all.detach());
+      for (const Tensor& t : {p->mean(), p->variance(), p->entropy(), p->sample(rng, 3)}) {
+        EXPECT_TRUE(t.isfinite().all().item<bool>()) << first << ' ' << last;
+      }
+    }
+  }
+}
+
+TEST_P(LikelihoodContract, MaskedElementsContributeNothing) {
+  Tensor mask = at::tensor({1., 0., 1., 0., 1., 0.}, at::kDouble).view({2, 3});
+  Tensor all = parameters({2}, 3), x = likelihood->distribution(all)->sample(rng, 1)[0];
+  auto log_prob = [&](const Tensor& parameters, const Tensor& x, const Tensor& m) {
+    return likelihood->distribution(parameters)->log_prob(x, m);
+  };
+  Tensor observed = log_prob(all, x, mask);
+  EXPECT_TRUE(at::equal(observed, log_prob(all, x * mask, mask))) << "whatever x holds";
+  Tensor moved = all + 3 * (1 - mask).unsqueeze(1);
+  EXPECT_TRUE(at::equal(observed, log_prob(moved, x, mask))) << "whatever the decoder says";
+  EXPECT_LT(max_difference(observed + log_prob(all, x, 1 - mask), log_prob(all, x, {})), 1e-12);
+  EXPECT_TRUE(at::equal(log_prob(all, x, at::ones_like(mask)), log_prob(all, x, {})));
+  EXPECT_TRUE(at::equal(log_prob(all, x, at::zeros_like(mask)), at::zeros({2}, at::kDouble)));
+
+  all.requires_grad_(true);
+  log_prob(all, x, mask).sum().backward();
+  Tensor gradient = all.grad().abs().sum(1);  // [B, D]
+  EXPECT_TRUE(at::equal(gradient == 0, mask == 0));
+}
+
+TEST_P(LikelihoodContract, RefusesDataOutsideItsSupport) {
+  const Support& support = supports().at(GetParam().type);
+  Tensor x = at::zeros({2, 3});
+  EXPECT_EQ(error_of([&] { likelihood->check_support(x, {}); }), "");
+  x[1][2] = support.refused;
+  EXPECT_EQ(error_of([&] { likelihood->check_support(x, {}); }), support.refusal);
+  x[1][2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_NE(error_of([&] { likelihood->check_support(x, {}); }).find("got nan at [1, 2]"),
+            std::string::npos);
+}
+
+TEST_P(LikelihoodContract, OutputBiasReproducesTheMeans) {
+  Tensor mean = at::tensor({0.2, 0.5, 0.9}, at::kDouble);
+  Tensor variance = at::tensor({0.1, 0.2, 0.3}, at::kDouble);
+  Tensor bias = likelihood->output_bias(mean, variance);
+  if (!bias.defined()) return;
+  ASSERT_EQ(bias.sizes(), at::IntArrayRef({likelihood->params(), 3}));
+  EXPECT_LT(max_difference(likelihood->distribution(bias)->mean(), mean), 1e-12);
+  Tensor dead = likelihood->output_bias(at::zeros({3}), at::zeros({3}));
+  EXPECT_TRUE(dead.isfinite().all().item<bool>()) << "columns that never vary";
+}
+
+TEST_P(LikelihoodContract, ImagesEqualTheirFlattening) {
+  auto images = likelihoods().make(GetParam(), testing::image_schema(2, 3, 4));
+  auto tables = likelihoods().make(GetParam(), table_schema(24));
+  Tensor flat = normal(rng, {5, 2, images->params(), 24});
+  auto p = tables->distribution(flat);
+  auto q = images->distribution(flat.view({5, 2, images->params(), 2, 3, 4}));
+  Tensor x = p->sample(rng, 1)[0][0], mask = (uniform(rng, {2, 24}) < 0.5).to(at::kFloat);
+  auto image = [](const Tensor& t) { return t.view({2, 2, 3, 4}); };
+  EXPECT_LT(max_difference(p->log_prob(x), q->log_prob(image(x))), 1e-4);
+  EXPECT_LT(max_difference(p->log_prob(x, mask), q->log_prob(image(x), image(mask))), 1e-4);
+  EXPECT_LT(max_difference(p->entropy(), q->entropy()), 1e-4);
+  EXPECT_EQ(q->sample(rng, 7).sizes(), at::IntArrayRef({7, 5, 2, 2, 3, 4}));
+  EXPECT_TRUE(at::equal(p->mean(), q->mean().flatten(2)));
+  EXPECT_TRUE(at::equal(p->variance(), q->variance().flatten(2)));
+}
+
+TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
+  Tensor z = normal(rng, {5, 2, 4}, at::kDouble);
+  Tensor weight = normal(rng, {4, likelihood->params() * 3}, at::kDouble);
+  DecoderFn decoder = [&](const Tensor& flat) {
+    EXPECT_EQ(flat.dim(), 2);
+    return at::matmul(flat, weight).view({-1, likelihood->params(), 3});
+  };
+  Tensor expected = likelihood->distribution(decoder(z[3]))->mean();
+  EXPECT_LT(max_difference(likelihood->given(decoder, z)->mean()[3], expected), 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract,
+                         ::testing::ValuesIn(testing::variants(likelihoods())));
+
+TEST(Gaussian, LearnedScaleFollowsItsModule) {
+  Part part("gaussian", parse_toml("scale = 'learned'\nvalue = 2.0", "test"));
+  auto likelihood = likelihoods().make(part, table_schema(1));
+  Tensor own = likelihood->named_parameters()["log_var"];
+  likelihood->to(at::kDouble);
+  {
+    at::NoGradGuard no_grad;
+    likelihood->parameters()[0].fill_(std::log(9.0));
+  }
+  auto p = likelihood->distribution(at::zeros({1, 1, 1}, at::kDouble));
+  EXPECT_NEAR(p->variance().item<double>(), 9, 1e-12);
+  p->log_prob(at::zeros({1, 1}, at::kDouble)).sum().backward();
+  EXPECT_NEAR(likelihood->parameters()[0].grad().item<double>(), -0.5, 1e-12);
+}
+
+TEST(Gaussian, ScaleIsTheStandardDeviation) {
+  for (const char* scale : {"fixed", "learned"}) {
+    for (double value : {1e-3, 0.1, 3.0}) {
+      Part part("gaussian");
+      part.options["scale"] = scale;
+      part.options["value"] = value;
+      auto p = likelihoods().make(part, table_schema(1))->distribution(at::zeros({1, 1, 1}));
+      EXPECT_NEAR(p->variance().sqrt().item<double>() / value, 1, 1e-5) << scale;
+    }
+  }
+}
+
+TEST(Gaussian, DecodedScaleStartsAtTheDatasVariance) {
+  auto likelihood =
+      likelihoods().make({"gaussian", parse_toml("scale = 'element'", "t")}, table_schema(2));
+  Tensor variance = at::tensor({0.5, 4.0});
+  Tensor bias = likelihood->output_bias(at::zeros({2}), variance);
+  EXPECT_LT(max_difference(likelihood->distribution(bias)->variance(), variance), 1e-5);
+}
+
+TEST(Gaussian, RefusesScalesItCannotKeep) {
+  for (double value : {0.0, -1.0, 1e-4}) {
+    Part part("gaussian");
+    part.options["value"] = value;
+    EXPECT_EQ(error_of([&] { likelihoods().make(part, table_schema(1)); }),
+              "usage: likelihood 'gaussian': value: must be in [0.001, 20000], got " +
+                  to_toml_inline(value));
+  }
+}
+
+}  // namespace
+}  // namespace elbo
