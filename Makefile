@@ -32,7 +32,6 @@ fidelity: build  ## our numbers beside published ones (PROTOCOLS rows), minutes
 	@tools/fidelity.py $(ELBO)
 
 bench: build     ## speed beside the peers
-	@cmake --build $(BUILD) --target bench_programs -j $(JOBS)
 	@bench/run.py $(BUILD)
 
 fuzz:            ## readers under ASan, UBSan and libFuzzer, SECONDS=300 for each

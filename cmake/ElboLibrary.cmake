@@ -35,6 +35,7 @@ function(elbo_fuzzer source)
   cmake_path(GET source STEM target)
   string(REGEX REPLACE "^fuzz_" "" name ${target})
   add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
   target_link_libraries(${target} PRIVATE ${ARG_DEPENDS})
   target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
@@ -60,24 +61,7 @@ function(elbo_test name)
   target_compile_definitions(${name} PRIVATE ELBO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              ELBO_BINARY_DIR="${PROJECT_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600)
-endfunction()
-
-# elbo_fuzzers(folder): under ELBO_FUZZ, instruments the folder's library and makes one libFuzzer
-# program of each fuzz/fuzz_<parser>.cpp in it, to be run by tools/fuzz.sh.
-function(elbo_fuzzers folder)
-  if(NOT ELBO_FUZZ)
-    return()
-  endif()
-  target_compile_options(elbo_${folder} PRIVATE -fsanitize=fuzzer-no-link)
-  file(GLOB sources CONFIGURE_DEPENDS fuzz/fuzz_*.cpp)
-  foreach(source ${sources})
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE elbo_${folder})
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
-    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    set_target_properties(${name} PROPERTIES
-      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
-  endforeach()
+  # One thread each: ctest runs them side by side, and the idle threads of a team spin.
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600
+                       ENVIRONMENT "OMP_NUM_THREADS=1")
 endfunction()

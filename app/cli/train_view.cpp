@@ -2,8 +2,13 @@
 #include "app/cli/train_view.h"
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 
 namespace elbo::cli {
 namespace {
@@ -29,6 +34,23 @@ std::string headline_text(const std::map<std::string, double>& terms) {
 
 }  // namespace
 
+namespace {
+
+/// Seconds since this process was started, loading its libraries included.
+double seconds_since_start() {
+  std::ifstream file("/proc/self/stat");
+  std::string stat{std::istreambuf_iterator<char>(file), {}};
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));  // from field 3 on
+  std::string word;
+  for (int field = 3; field <= 22; ++field) fields >> word;
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  double up = static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  return up - std::stod(word) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace
+
 std::string TrainView::line(int64_t epoch, double share,
                             const std::map<std::string, double>& terms) const {
   double done = static_cast<double>(epoch - 1) + share;
@@ -49,6 +71,9 @@ void TrainView::on_step(int64_t epoch, int64_t step, int64_t steps,
   if (first_epoch_ == 0) {
     first_epoch_ = epoch;
     first_share_ = static_cast<double>(step - 1) / static_cast<double>(steps);
+    if (console_.verbose()) {
+      console_.tell("", fmt::format("first step {:.2f} s after the start", seconds_since_start()));
+    }
   }
   double since = std::chrono::duration<double>(now - last_).count();
   if (console_.is_terminal() ? since < kSecondsBetweenBars : since < kSecondsBetweenLines) return;
@@ -60,7 +85,6 @@ void TrainView::on_step(int64_t epoch, int64_t step, int64_t steps,
 void TrainView::on_epoch(const EpochRecord& record) {
   if (record.split == "train") {
     rate_ = record.examples_per_second;
-    if (!held_out_.empty() || console_.is_terminal()) return;
     return;
   }
   held_out_ = record.terms;

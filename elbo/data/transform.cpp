@@ -146,6 +146,7 @@ struct CorruptOptions {
 class Corrupt : public Transform {
  public:
   explicit Corrupt(CorruptOptions options) : options_(std::move(options)) {}
+  bool comes_last() const override { return true; }
   void apply(Batch& batch, const TransformNoise& noise) const override {
     if (!noise.training) return;
     Rng rng = noise.each_use.stream("corrupt");
@@ -158,6 +159,7 @@ class Corrupt : public Transform {
       Tensor gauss = (-2 * (1 - u).log()).sqrt() * (v * 6.283185307179586).cos();
       batch.input = batch.x + options_.amount * gauss;
     }
+    if (batch.mask.defined()) batch.input = batch.input * batch.mask;
   }
 
  private:
@@ -172,20 +174,19 @@ const Family<std::shared_ptr<Transform>, const Schema&>& transforms() {
         "transform", "steps from the data as stored to the data as modelled");
     f.row<NoOptions>("unit", "bytes to [0, 1]: x / 255", "",
                      [](const NoOptions&, const Schema&) { return std::make_shared<Unit>(); });
-    f.row<NoOptions>("standardise", "each column to mean 0 and standard deviation 1", "",
-                     [](const NoOptions&, const Schema& s) { return std::make_shared<Standardise>(s); });
+    f.row<NoOptions>(
+        "standardise", "each column to mean 0 and standard deviation 1", "",
+        [](const NoOptions&, const Schema& s) { return std::make_shared<Standardise>(s); });
     f.row<NoOptions>("min-max", "each column to [0, 1]", "",
                      [](const NoOptions&, const Schema& s) { return std::make_shared<MinMax>(s); });
-    f.row<BinariseOptions>("binarise", "values in [0, 1] to zeros and ones",
-                           "Salakhutdinov & Murray 2008; Burda et al. 2016",
-                           [](const BinariseOptions& o, const Schema&) {
-                             return std::make_shared<Binarise>(o);
-                           });
-    f.row<CorruptOptions>("corrupt", "noise on what the encoder sees while training",
-                          "Vincent et al. 2008; Im et al. 2017",
-                          [](const CorruptOptions& o, const Schema&) {
-                            return std::make_shared<Corrupt>(o);
-                          });
+    f.row<BinariseOptions>(
+        "binarise", "values in [0, 1] to zeros and ones",
+        "Salakhutdinov & Murray 2008; Burda et al. 2016",
+        [](const BinariseOptions& o, const Schema&) { return std::make_shared<Binarise>(o); });
+    f.row<CorruptOptions>(
+        "corrupt", "noise on what the encoder sees while training",
+        "Vincent et al. 2008; Im et al. 2017",
+        [](const CorruptOptions& o, const Schema&) { return std::make_shared<Corrupt>(o); });
     return f;
   }();
   return family;
@@ -193,6 +194,9 @@ const Family<std::shared_ptr<Transform>, const Schema&>& transforms() {
 
 Pipeline::Pipeline(const std::vector<Part>& parts, const Schema& schema) : parts_(parts) {
   for (const Part& part : parts) {
+    ELBO_CHECK(steps_.empty() || !steps_.back()->comes_last(), Code::usage,
+               "transform: '{}' must be the last step, but '{}' follows it\nMove it to the end.",
+               parts[steps_.size() - 1].type, part.type);
     std::string name = fmt::format("{}_{}", steps_.size(), part.type);
     std::replace(name.begin(), name.end(), '-', '_');
     steps_.push_back(register_module(name, transforms().make(part, schema)));

@@ -26,15 +26,19 @@ struct TransformNoise {
 class Transform : public torch::nn::Module {
  public:
   /// `visit` walks the training batches as they arrive at this step. Nothing to learn by default.
-  virtual void fit(const std::function<void(const std::function<void(const Batch&)>&)>& /*visit*/) {}
+  virtual void fit(const std::function<void(const std::function<void(const Batch&)>&)>& /*visit*/) {
+  }
   virtual void apply(Batch& batch, const TransformNoise& noise) const = 0;
   /// Back to the units of the step before; x [.., event...].
   virtual Tensor invert(const Tensor& x) const { return x; }
+  /// Whether no step may follow, because this one makes a Batch::input that is not x.
+  virtual bool comes_last() const { return false; }
 };
 
 const Family<std::shared_ptr<Transform>, const Schema&>& transforms();
 
-/// The steps of a configuration, in order.
+/// The steps of a configuration, in order. Throws Error(Code::usage) when a step that comes last
+/// does not.
 class Pipeline : public torch::nn::Module {
  public:
   Pipeline(const std::vector<Part>& parts, const Schema& schema);

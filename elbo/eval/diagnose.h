@@ -17,28 +17,30 @@ struct Finding {
 /// What an evaluation says about a model, the gravest first. `train`, which may be null, is the
 /// evaluation on (some of) the training examples.
 ///
-/// | finding            | level | holds when |
-/// |--------------------|-------|-------------------------------------------------------------------|
-/// | not finite         | bad   | a metric is NaN or infinite | | collapse           | bad   | no
-/// active dimension, or kl < 0.1 nats: kl bounds the information  | |                    |       |
-/// z has on x, and telling two halves of the data apart takes log 2  | | few active         | warn
-/// | fewer than a fifth of Z active; Burda et al. 2016 (table 1) keep  | |                    | |
-/// 19 or more of 50                                                  | | over-regularised   | warn
-/// | kl < 0.1 nats for each active dimension: at 1/2 log(1 + S) for a  | |                    | |
-/// signal-to-noise ratio S, that is S < 0.22, mostly noise           | | under-regularised  | warn
-/// | kl > 6 nats for each active dimension: the posterior is 400 times | |                    | |
-/// narrower than the prior, so few draws from the prior fall where   | |                    | | the
-/// decoder was trained; an image model has 1 to 3                | | overfitting        | warn  |
-/// neg_elbo (recon for an autoencoder) is higher than on the         | |                    | |
-/// training examples by more than 3 standard errors of the           | |                    | |
-/// difference and 5 % of |recon| + kl there; bad from 20 % on        | | scale at its floor | bad
-/// | more than a hundredth of the elements have the smallest Gaussian  | |                    | |
-/// scale allowed: the density there is bounded by nothing else       | | latent too small   | warn
-/// | Z > 3, all active, and each carries > 0.5 nats, so that one more  | |                    | |
-/// would likely pay; up to 3 are taken as chosen for a picture       | | few draws count    | warn
-/// | effective_samples < 2 with K >= 10: L_K rests on one draw         | | unused dimensions  |
-/// good  | some but not all are inactive: harmless, and how many             | | healthy | good  |
-/// nothing above is warn or bad                                      |
+/// | finding            | level | holds when                                                     |
+/// |--------------------|-------|----------------------------------------------------------------|
+/// | not finite         | bad   | a metric is NaN or infinite                                    |
+/// | collapse           | bad   | no active dimension, or kl < 0.1 nats: kl bounds the           |
+/// |                    |       | information z has on x, and telling two halves of the data     |
+/// |                    |       | apart takes log 2                                              |
+/// | few active         | warn  | fewer than a fifth of Z active; Burda et al. 2016 (table 1)    |
+/// |                    |       | keep 19 or more of 50                                          |
+/// | over-regularised   | warn  | kl < 0.1 nats for each active dimension: at 1/2 log(1 + S) for |
+/// |                    |       | a signal-to-noise ratio S, that is S < 0.22, mostly noise      |
+/// | under-regularised  | warn  | kl > 6 nats for each active dimension: the posterior is 400    |
+/// |                    |       | times narrower than the prior, so draws from the prior rarely  |
+/// |                    |       | fall where the decoder was trained; image models have 1 to 3   |
+/// | overfitting        | warn  | neg_elbo (recon for an autoencoder) is higher than on the      |
+/// |                    |       | training examples by more than 3 standard errors of the        |
+/// |                    |       | difference and 5 % of |recon| + kl there; bad from 20 % on     |
+/// | scale at its floor | bad   | more than a hundredth of the elements have the smallest        |
+/// |                    |       | Gaussian scale allowed: nothing else bounds the density there  |
+/// | latent too small   | warn  | Z > 3, all active, and each carries > 0.5 nats, so that one    |
+/// |                    |       | more would likely pay; up to 3 are taken as chosen for a       |
+/// |                    |       | picture                                                        |
+/// | few draws count    | warn  | effective_samples < 2 with K >= 10: L_K rests on one draw      |
+/// | unused dimensions  | good  | some but not all are inactive: harmless, and how many          |
+/// | healthy            | good  | nothing above is warn or bad                                   |
 std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* train,
                               const Model& model, const Schema& schema);
 

@@ -40,17 +40,17 @@ constexpr double kActiveVariance = 0.01;
 
 /// The model in evaluation mode on data prepared by the pipeline, with fixed noise:
 ///
-/// | metric                | unit     | what |
-/// |-----------------------|----------|------------------------------------------------------------|
-/// | neg_elbo              | nats     | recon + kl, one draw of z for each example | | bits_per_dim
-/// | bits/dim | neg_elbo / (D ln 2); D: observed elements of an example    | | recon | nats     |
-/// -log p(x|z)                                                | | kl                    | nats |
-/// KL(q(z|x) || p(z)), closed form or log q - log p           | | active_units          | |
-/// dimensions with Var_x(E_q[z_j|x]) > 0.01                   | | reconstruction_mse    | | of the
-/// mean of p(x|z) at the posterior's mean, model units | | iwae                  | nats     | -L_K,
-/// L_K = E log 1/K sum_k p(x, z_k) / q(z_k|x), K > 0    | | iwae_bits_per_dim     | bits/dim |
-/// likewise                                                   | | effective_samples     | | (sum
-/// w)^2 / sum w^2, mean over examples, in [1, K]         |
+/// | metric             | unit     | what                                                     |
+/// |--------------------|----------|----------------------------------------------------------|
+/// | neg_elbo           | nats     | recon + kl, one draw of z for each example               |
+/// | bits_per_dim       | bits/dim | neg_elbo / (D ln 2); D: observed elements of an example  |
+/// | recon              | nats     | -log p(x|z)                                              |
+/// | kl                 | nats     | KL(q(z|x) || p(z)), closed form or log q - log p         |
+/// | active_units       |          | dimensions with Var_x(E_q[z_j|x]) > 0.01                 |
+/// | reconstruction_mse |          | of the mean of p(x|z) at the posterior mean, model units |
+/// | iwae               | nats     | -L_K, L_K = E log 1/K sum_k p(x, z_k) / q(z_k|x); K > 0  |
+/// | iwae_bits_per_dim  | bits/dim | likewise                                                 |
+/// | effective_samples  |          | (sum w)^2 / sum w^2, mean over examples, in [1, K]       |
 ///
 /// and every term of Pass::terms by its name. Means over examples, with standard errors
 /// sd / sqrt(N). A plain autoencoder has recon and reconstruction_mse only. Units are those of the

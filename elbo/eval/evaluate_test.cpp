@@ -69,8 +69,8 @@ TEST(Evaluate, DoesNotDependOnTheBatch) {
       const Metric &a = one.metrics[i], &b = other.metrics[i];
       EXPECT_NEAR(a.value, b.value, 1e-6 * (1 + std::abs(a.value))) << a.name << " at " << batch;
     }
-    EXPECT_NEAR(one.kl_per_dimension[1], other.kl_per_dimension[1], 1e-6);
-    EXPECT_NEAR(one.variance_of_mean[1], other.variance_of_mean[1], 1e-6);
+    EXPECT_NEAR(one.kl_per_dimension.at(1), other.kl_per_dimension.at(1), 1e-6);
+    EXPECT_NEAR(one.variance_of_mean.at(1), other.variance_of_mean.at(1), 1e-6);
   }
 }
 
@@ -97,8 +97,8 @@ TEST(Evaluate, CountsTheDimensionsThatVary) {
   Tensor kl = 0.5 * (mu.square().mean(0) + log_var.exp() - 1 - log_var);
   Tensor variance = mu.var(0, false);
   for (int64_t j = 0; j < 4; ++j) {
-    EXPECT_NEAR(out.variance_of_mean[size_t(j)], variance[j].item<double>(), 1e-5);
-    EXPECT_NEAR(out.kl_per_dimension[size_t(j)], kl[j].item<double>(), 1e-5);
+    EXPECT_NEAR(out.variance_of_mean.at(size_t(j)), variance[j].item<double>(), 1e-5);
+    EXPECT_NEAR(out.kl_per_dimension.at(size_t(j)), kl[j].item<double>(), 1e-5);
   }
   EXPECT_NEAR(value(out, "kl"), kl.sum().item<double>(), 1e-5);
 }
@@ -110,9 +110,9 @@ TEST(Evaluate, KlPerDimensionOfAFullCovarianceIsThatOfTheMarginals) {
   Tensor kl = 0.5 * (problem.posterior_mean.square().mean(0) + v - 1 - v.log());
   ASSERT_EQ(out.kl_per_dimension.size(), 2u);
   for (int64_t j = 0; j < 2; ++j) {
-    EXPECT_NEAR(out.kl_per_dimension[size_t(j)], kl[j].item<double>(), 1e-5);
+    EXPECT_NEAR(out.kl_per_dimension.at(size_t(j)), kl[j].item<double>(), 1e-5);
   }
-  EXPECT_LT(out.kl_per_dimension[0] + out.kl_per_dimension[1], value(out, "kl") - 1e-4);
+  EXPECT_LT(out.kl_per_dimension[0] + out.kl_per_dimension.at(1), value(out, "kl") - 1e-4);
 }
 
 TEST(Evaluate, LimitTakesTheFirstRows) {

@@ -120,6 +120,12 @@ TEST(ImageGrid, ScaleRepeatsPixels) {
   EXPECT_EQ(values<uint8_t>(grid), both);
 }
 
+TEST(ImageGrid, ScaledPixelsAreSquares) {
+  Array grid = image_grid(bytes_array({1, 2, 2}, 1), 1, 0, 2);
+  EXPECT_EQ(values<uint8_t>(grid),
+            (std::vector<uint8_t>{1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4}));
+}
+
 TEST(ImageGrid, OtherShapesAreRefused) {
   EXPECT_EQ(message_of([] {
               image_grid(bytes_array({2, 2}), 1);
@@ -154,6 +160,14 @@ TEST(Resize, FlatStaysFlatAndMeansAreKept) {
     return sum / static_cast<double>(a.data.size());
   };
   EXPECT_NEAR(mean(image), mean(small), 2);
+}
+
+TEST(Resize, ShrinkingCountsEveryPixel) {
+  for (size_t lit = 0; lit < 8; ++lit) {
+    Array image = make_array(DType::u8, {1, 8, 1});
+    image.as<uint8_t>()[lit] = 240;
+    EXPECT_GT(resize_image(image, 1, 1).as<uint8_t>()[0], 10) << lit;
+  }
 }
 
 TEST(Resize, GrowingInterpolatesBetweenNeighbours) {

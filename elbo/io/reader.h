@@ -13,7 +13,7 @@ namespace elbo {
 
 /// Examples as they stand in a file, before anything is done to them.
 struct RawSet {
-  Array x;     ///< [N, event...]: images [N, H, W] or [N, H, W, C] u8; tables [N, D] f32
+  Array x;     ///< images u8 [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
   Array mask;  ///< u8 [N, D], 1 = present; empty when nothing is missing. x is 0 where missing.
   Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
 };
@@ -33,7 +33,9 @@ struct RawData {
 
 /// What the user says about the data, for every reader.
 struct ReadRequest {
-  std::string target;  ///< the column, npz entry or file that holds the labels; "" = none said
+  /// The column, npz entry or file that holds the labels. "": the usual names are looked for;
+  /// "none": the data are read without labels.
+  std::string target;
 };
 
 /// Reads one kind of file or folder.
@@ -43,12 +45,13 @@ class Reader {
   /// Whether the path looks like this reader's. `head` is the first 4 KiB of a file, empty for a
   /// folder. Never throws.
   virtual bool accepts(const Path& path, std::span<const std::byte> head) const = 0;
-  /// Throws Error(Code::data) with the file and the position (byte, row and column) of any fault.
+  /// Throws Error(Code::data) with the file and the position (byte, row and column) of any fault,
+  /// Error(Code::usage) for a target or an option that the data do not have.
   /// Memory stays proportional to what the file truly holds.
   virtual RawData read(const Path& path, const ReadRequest& request) const = 0;
 };
 
-/// auto, shipped, idx, npy, npz, csv, image-folder.
+/// auto, shipped, idx, npy, npz, image-folder, csv; "auto" asks them in this order.
 const Family<std::unique_ptr<Reader>>& readers();
 
 /// Reads `path` with the given reader; "auto" asks each reader in turn whether it accepts the path.

@@ -61,7 +61,8 @@ RawData read_csv_data(std::string text, const std::string& where, const CsvOptio
 /// A data set that comes with elbo.
 struct ShippedData {
   std::string name;
-  std::string reader;   ///< the family member that reads its folder
+  std::string reader;   ///< the family member that reads it
+  std::string path;     ///< the file or folder, below the datasets folder
   std::string summary;  ///< what it is, with its licence
 };
 const std::vector<ShippedData>& shipped_data();

@@ -18,13 +18,13 @@ class ShippedReader : public Reader {
     const ShippedData* data = find(path.string());
     ELBO_CHECK(data, Code::data, "unknown shipped data set '{}'{}", path.string(),
                suggestion(path.string(), shipped_names()));
-    Path folder = shipped_folder() / data->name;
+    Path source = shipped_folder() / data->path;
     std::error_code error;
-    ELBO_CHECK(std::filesystem::is_directory(folder, error), Code::data,
+    ELBO_CHECK(std::filesystem::exists(source, error), Code::data,
                "shipped data set '{}' is not at {}\n"
                "Set the environment variable ELBO_DATASETS to the datasets/ folder of elbo.",
-               data->name, folder.string());
-    RawData out = readers().make(Part(data->reader))->read(folder, request);
+               data->name, source.string());
+    RawData out = readers().make(Part(data->reader))->read(source, request);
     out.name = data->name;
     out.format = "shipped";
     return out;
@@ -43,7 +43,8 @@ class ShippedReader : public Reader {
 
 const std::vector<ShippedData>& shipped_data() {
   static const std::vector<ShippedData> table = {
-      {"mnist", "idx", "70,000 handwritten digits, 28x28 grey (LeCun & Cortes, CC BY-SA 3.0)"},
+      {"mnist", "idx", "mnist", "70,000 handwritten digits, 28x28 grey (LeCun & Cortes, CC BY-SA 3.0)"},
+      {"moons", "csv", "moons/moons.csv", "3,000 points in the plane: two moons and a ring, made by tools/make_moons.py"},
   };
   return table;
 }

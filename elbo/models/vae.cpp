@@ -14,7 +14,7 @@ namespace {
 class Vae : public Model {
  public:
   Vae(const ModelOptions& o, const Schema& schema, Rng& rng)
-      : latent_(o.latent), output_bias_(o.output_bias) {
+      : latent_(o.latent), event_shape_(schema.shape), output_bias_(o.output_bias) {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
     prior_ = register_module("prior", priors().make(o.prior, PriorContext{latent_, schema.shape}));
@@ -33,7 +33,7 @@ class Vae : public Model {
     Latent latent;
     latent.name = "z";
     latent.z = q->sample(rng, options.samples);
-    if (is_variational_) add_divergence(*q, batch.x, rng, options, latent);
+    if (is_variational_ || options.densities) add_divergence(*q, batch.x, rng, options, latent);
     Pass out;
     out.log_px = observation(latent.z, rng)->log_prob(batch.x, batch.mask);
     out.latents.push_back(std::move(latent));
@@ -76,8 +76,15 @@ class Vae : public Model {
   std::unique_ptr<Distribution> posterior(const Tensor& x, Rng& rng) {
     return posterior_->given(encoder_->forward(x, rng));
   }
+  /// The distribution keeps the generator by reference, for networks that need it later.
   std::unique_ptr<Distribution> observation(const Tensor& z, Rng& rng) {
-    return likelihood_->given([&](const Tensor& flat) { return decoder_->forward(flat, rng); }, z);
+    Decoder decoder;
+    decoder.event_shape = event_shape_;
+    decoder.is_autoregressive = decoder_->is_autoregressive();
+    decoder.forward = [this, &rng](const Tensor& flat, const Tensor& previous) {
+      return decoder_->forward_after(flat, previous, rng);
+    };
+    return likelihood_->given(decoder, z);
   }
   EncodeFn encode_fn(Rng& rng) {
     return [this, &rng](const Tensor& x) { return posterior(x, rng); };
@@ -98,6 +105,7 @@ class Vae : public Model {
   }
 
   int64_t latent_;
+  std::vector<int64_t> event_shape_;
   bool output_bias_, is_variational_;
   std::shared_ptr<Likelihood> likelihood_;
   std::shared_ptr<Posterior> posterior_;

@@ -16,6 +16,13 @@ class Network : public torch::nn::Module {
  public:
   /// x [N, in...] to [N, out...]. The Rng serves dropout and its kin while training.
   virtual Tensor forward(const Tensor& x, Rng& rng) = 0;
+  /// Whether this is a decoder that is shown what x is so far. If so it is called through
+  /// forward_after, and its output for step t of the event's first dimension depends on earlier
+  /// steps of `previous` [N, event...] alone.
+  virtual bool is_autoregressive() const { return false; }
+  virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
+    return forward(z, rng);
+  }
   /// Sets the bias of the last layer. bias [out...].
   virtual void set_output_bias(const Tensor& bias) = 0;
 };

@@ -3,13 +3,15 @@
 
 #include <cmath>
 
+#include "elbo/prob/autoregressive.h"
 #include "elbo/prob/bernoulli.h"
 #include "elbo/prob/normal.h"
 
 namespace elbo {
 
-std::unique_ptr<Distribution> Likelihood::given(const DecoderFn& decoder, const Tensor& z) const {
-  Tensor flat = decoder(z.reshape({-1, z.size(-1)}));
+std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
+  if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
+  Tensor flat = decoder.forward(z.reshape({-1, z.size(-1)}), {});
   std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
   shape.insert(shape.end(), flat.sizes().begin() + 1, flat.sizes().end());
   return distribution(flat.view(shape));
@@ -61,9 +63,11 @@ class GaussianLikelihood : public Likelihood {
  public:
   GaussianLikelihood(const GaussianOptions& options, int64_t event_dims)
       : per_element_(options.scale == "element"), event_dims_(event_dims) {
-    Tensor start = at::full({}, 2 * std::log(options.value), at::kFloat);
-    if (options.scale == "learned") log_var_ = register_parameter("log_var", start);
-    if (options.scale == "fixed") log_var_ = start;
+    double start = 2 * std::log(options.value);
+    if (options.scale == "learned") {
+      log_var_ = register_parameter("log_var", at::full({}, start, at::kFloat));
+    }
+    if (options.scale == "fixed") log_var_ = at::full({}, start, at::kDouble);
   }
   int64_t params() const override { return per_element_ ? 2 : 1; }
   void check_support(const Tensor& x, const Tensor&) const override {

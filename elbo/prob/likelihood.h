@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "elbo/core/family.h"
 #include "elbo/prob/distribution.h"
@@ -10,14 +11,21 @@
 
 namespace elbo {
 
-/// A decoder network as a likelihood sees it: from z [N, Z] to parameters [N, P, event...].
-using DecoderFn = std::function<Tensor(const Tensor& z)>;
+/// A decoder network as a likelihood sees it.
+struct Decoder {
+  /// From z [N, Z] to parameters [N, P, event...]. `previous` [N, event...] is what has been
+  /// observed or generated so far; only an autoregressive network is given it, and what it puts out
+  /// for step t of the event's first dimension must depend on earlier steps alone.
+  std::function<Tensor(const Tensor& z, const Tensor& previous)> forward;
+  std::vector<int64_t> event_shape;  ///< of x
+  bool is_autoregressive = false;
+};
 
 /// What an observation is: turns what a decoder puts out into a distribution over x.
 ///
-/// An element-wise likelihood implements params() and distribution(). One that generates x step by
-/// step holds its own autoregressive network and overrides given(): the distribution it returns
-/// teacher-forces in log_prob and generates in sample, and nothing above knows the difference.
+/// Any likelihood becomes a sequence likelihood under an autoregressive decoder: the distribution
+/// given() returns then teacher-forces in log_prob and generates step by step in sample, and
+/// nothing above knows the difference.
 class Likelihood : public torch::nn::Module {
  public:
   /// P: numbers the decoder puts out for each element of x.
@@ -28,7 +36,8 @@ class Likelihood : public torch::nn::Module {
   /// p(x | parameters [batch..., P, event...]).
   virtual std::unique_ptr<Distribution> distribution(const Tensor& parameters) const = 0;
   /// p(x | z). z [K, B, Z] or [B, Z]; the distribution's batch is z's without the last dimension.
-  virtual std::unique_ptr<Distribution> given(const DecoderFn& decoder, const Tensor& z) const;
+  /// The distribution refers to this likelihood and must not outlive it.
+  std::unique_ptr<Distribution> given(const Decoder& decoder, const Tensor& z) const;
   /// The bias [P, event...] with which a fresh decoder starts at the data's mean and variance, each
   /// [event...]; undefined when there is none.
   virtual Tensor output_bias(const Tensor& mean, const Tensor& variance) const = 0;

@@ -213,11 +213,12 @@ TEST_P(LikelihoodContract, ImagesEqualTheirFlattening) {
 TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
   Tensor z = normal(rng, {5, 2, 4}, at::kDouble);
   Tensor weight = normal(rng, {4, likelihood->params() * 3}, at::kDouble);
-  DecoderFn decoder = [&](const Tensor& flat) {
+  Decoder decoder;
+  decoder.forward = [&](const Tensor& flat, const Tensor&) {
     EXPECT_EQ(flat.dim(), 2);
     return at::matmul(flat, weight).view({-1, likelihood->params(), 3});
   };
-  Tensor expected = likelihood->distribution(decoder(z[3]))->mean();
+  Tensor expected = likelihood->distribution(decoder.forward(z[3], {}))->mean();
   EXPECT_LT(max_difference(likelihood->given(decoder, z)->mean()[3], expected), 1e-12);
 }
 

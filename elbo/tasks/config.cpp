@@ -16,7 +16,8 @@ void RunConfig::fields(Fields& f) {
   f.section("model", model);
   f.section("objective", objective);
   f.section("train", train);
-  f.section("eval", eval);
+  f("eval.samples", eval.samples, "importance samples K for the bound L_K; 0 leaves it out",
+    at_least(0));
   f("seed", seed, "the number from which all randomness follows", at_least(0));
   f("threads", threads, "threads to compute with; 0 uses every core", between(0, 1024));
   f("device", device, "cpu, cuda or cuda:N");

@@ -5,8 +5,9 @@
 #include <chrono>
 #include <cmath>
 
-#include "elbo/io/tensorboard.h"
-#include "elbo/train/progress.h"
+#include "elbo/train/checkpoint.h"
+#include "elbo/train/ema.h"
+#include "elbo/train/weights.h"
 
 namespace elbo {
 
@@ -27,16 +28,6 @@ void TrainOptions::fields(Fields& f) {
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
 
-Value EpochRecord::to_value() const {
-  Value out = Value::table();
-  out["epoch"] = epoch;
-  out["split"] = split;
-  out["epoch_seconds"] = seconds;
-  out["examples_per_second"] = examples_per_second;
-  for (const auto& [name, value] : terms) out[name] = value;
-  return out;
-}
-
 namespace {
 
 constexpr int64_t kBadStepsAllowed = 10;
@@ -48,73 +39,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-NamedTensors copy_of(const NamedTensors& tensors) {
-  NamedTensors out;
-  for (const auto& [name, t] : tensors) out.emplace_back(name, t.detach().clone());
-  return out;
-}
-
-/// Copies tensor by tensor; both sides list the same names in the same order.
-void assign(const NamedTensors& to, const NamedTensors& from, const std::string& where) {
-  at::NoGradGuard no_grad;
-  ELBO_CHECK(to.size() == from.size(), Code::model, "{}: {} tensors, {} expected", where,
-             from.size(), to.size());
-  std::map<std::string, Tensor> given(from.begin(), from.end());
-  for (const auto& [name, target] : to) {
-    auto it = given.find(name);
-    bool fits = it != given.end() && it->second.sizes() == target.sizes() &&
-                it->second.scalar_type() == target.scalar_type();
-    ELBO_CHECK(fits, Code::model, "{}: the tensor '{}' is missing or does not fit", where, name);
-    Tensor(target).copy_(it->second);
-  }
-}
-
-/// The running mean of the weights; empty when it is off.
-class Ema {
- public:
-  Ema(const Model& model, double decay) : decay_(decay) {
-    if (decay > 0) shadow_ = copy_of(state_of(model));
-  }
-  bool is_on() const { return decay_ > 0; }
-  const NamedTensors& shadow() const { return shadow_; }
-  void update(const Model& model) {
-    if (!is_on()) return;
-    at::NoGradGuard no_grad;
-    NamedTensors live = state_of(model);
-    for (size_t i = 0; i < live.size(); ++i) {
-      if (live[i].second.is_floating_point()) {
-        shadow_[i].second.lerp_(live[i].second, 1 - decay_);
-      } else {
-        shadow_[i].second.copy_(live[i].second);
-      }
-    }
-  }
-
- private:
-  double decay_;
-  NamedTensors shadow_;
-};
-
-/// Puts the averaged weights into the model for as long as it lives.
-class WithAveragedWeights {
- public:
-  WithAveragedWeights(Model& model, const Ema& ema) : model_(model), is_on_(ema.is_on()) {
-    if (!is_on_) return;
-    live_ = copy_of(state_of(model));
-    assign(state_of(model), ema.shadow(), "ema");
-  }
-  ~WithAveragedWeights() {
-    if (is_on_) assign(state_of(model_), live_, "ema");
-  }
-  WithAveragedWeights(const WithAveragedWeights&) = delete;
-  WithAveragedWeights& operator=(const WithAveragedWeights&) = delete;
-
- private:
-  Model& model_;
-  bool is_on_;
-  NamedTensors live_;
-};
 
 class Trainer {
  public:
@@ -132,7 +56,7 @@ class Trainer {
                                    {c_.train.optimizer, c_.train.clip});
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
-    open_logs();
+    log_ = std::make_unique<MetricsLog>(c_.folder, progress_.epoch, c_.train.tensorboard);
     last_save_ = Clock::now();
     while (progress_.epoch < c_.train.epochs) {
       if (!run_epoch()) return save(), Ending::stopped;
@@ -295,33 +219,8 @@ class Trainer {
   }
 
   void log(const EpochRecord& record) {
-    metrics_->line(to_json(record.to_value()));
-    if (events_) {
-      for (const auto& [name, value] : record.terms) {
-        events_->scalar(record.split + "/" + name, value, record.epoch);
-      }
-    }
+    log_->add(record);
     if (c_.listener) c_.listener->on_epoch(record);
-  }
-
-  /// Lines of epochs that a resumed run will do again are dropped.
-  void open_logs() {
-    Path path = c_.folder / "metrics.jsonl";
-    if (std::filesystem::exists(path)) {
-      std::string kept;
-      std::string text = read_text(path);
-      for (size_t begin = 0; begin < text.size();) {
-        size_t end = std::min(text.find('\n', begin), text.size());
-        std::string line = text.substr(begin, end - begin);
-        begin = end + 1;
-        if (end == text.size()) break;  // a line cut short by a kill
-        Value value = parse_json(line, path.string());
-        if (value.at("epoch").as_integer() <= progress_.epoch) kept += line + "\n";
-      }
-      write_file(path, kept);
-    }
-    metrics_ = std::make_unique<LineWriter>(path);
-    if (c_.train.tensorboard) events_ = std::make_unique<TensorBoardWriter>(c_.folder);
   }
 
   /// best/ first, then last/: whatever a kill leaves, last/ can be resumed.
@@ -337,47 +236,22 @@ class Trainer {
     }
     c_.trained.metrics = Value::table();
     c_.trained.metrics["epoch"] = progress_.epoch;
-    Value state;
-    state["format"] = "elbo training state";
-    state["version"] = 1;
-    state["seed"] = static_cast<int64_t>(c_.seed);
-    state["progress"] = progress_.to_value();
-    NamedTensors tensors = engine_->state();
-    for (const auto& [name, t] : ema_->shadow()) tensors.emplace_back("ema." + name, t);
-    for (const auto& [name, t] : best_weights_) tensors.emplace_back("best." + name, t);
-    replace_folder(c_.folder / "last", [&](const Path& p) {
-      write_model(p, c_.trained);
-      write_sealed(p, "state", state, tensors);
-    });
+    write_checkpoint(c_.folder / "last", c_.trained,
+                     {progress_, engine_->state(), ema_->shadow(), best_weights_}, c_.seed);
     last_save_ = Clock::now();
   }
 
   void load() {
     Path last = c_.folder / "last";
-    std::string where = (last / "state.json").string();
     TrainedModel saved = read_model(last);
-    assign(state_of(model_), state_of(*saved.model), where);
-    assign(state_of(*c_.trained.pipeline), state_of(*saved.pipeline), where);
-    Sealed state = read_sealed(last, "state");
-    try {
-      ELBO_CHECK(state.description.at("seed").as_integer() == static_cast<int64_t>(c_.seed),
-                 Code::model, "made with another seed");
-      progress_ = Progress::from_value(state.description.at("progress"));
-    } catch (const Error& e) {
-      fail(Code::model, "{}: {}", where, e.message());
-    }
-    NamedTensors own, ema;
-    for (auto& [name, t] : state.tensors) {
-      if (name.starts_with("ema.")) {
-        ema.emplace_back(name.substr(4), t);
-      } else if (name.starts_with("best.")) {
-        best_weights_.emplace_back(name.substr(5), t);
-      } else {
-        own.emplace_back(name, t);
-      }
-    }
-    assign(engine_->state(), own, where);
-    assign(ema_->shadow(), ema, where);
+    std::string model = (last / "model.json").string(), state = (last / "state.json").string();
+    assign(state_of(model_), state_of(*saved.model), model);
+    assign(state_of(*c_.trained.pipeline), state_of(*saved.pipeline), model);
+    Checkpoint checkpoint = read_checkpoint(last, c_.seed);
+    assign(engine_->state(), checkpoint.engine, state);
+    assign(ema_->shadow(), checkpoint.ema, state);
+    progress_ = checkpoint.progress;
+    best_weights_ = checkpoint.best;
   }
 
   TrainContext& c_;
@@ -391,8 +265,7 @@ class Trainer {
   std::unique_ptr<Ema> ema_;
   NamedTensors best_weights_, snapshot_model_, snapshot_engine_, snapshot_ema_;
   int64_t snapshot_step_ = 0;
-  std::unique_ptr<LineWriter> metrics_;
-  std::unique_ptr<TensorBoardWriter> events_;
+  std::unique_ptr<MetricsLog> log_;
   Clock::time_point last_save_;
 };
 

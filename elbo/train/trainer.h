@@ -12,6 +12,7 @@
 #include "elbo/data/source.h"
 #include "elbo/objectives/objective.h"
 #include "elbo/train/engine.h"
+#include "elbo/train/metrics_log.h"
 #include "elbo/train/model_folder.h"
 
 namespace elbo {
@@ -31,16 +32,6 @@ struct TrainOptions {
   std::string precision = "auto";
   bool tensorboard = false;
   void fields(Fields& f);
-};
-
-/// What one epoch, or one look at a held-out split, found.
-struct EpochRecord {
-  int64_t epoch = 0;  ///< from 1
-  std::string split;  ///< "train", "valid" or "test"
-  double seconds = 0;
-  double examples_per_second = 0;
-  std::map<std::string, double> terms;  ///< mean over the split's examples, nats
-  Value to_value() const;               ///< a line of metrics.jsonl
 };
 
 /// How a run ended.

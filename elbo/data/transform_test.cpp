@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/data/transform.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "elbo/tensor/convert.h"
+#include "elbo/tensor/tensor_file.h"
+#include "elbo/tensor/testing.h"
+
+namespace elbo {
+namespace {
+
+using testing::error_of;
+using testing::max_difference;
+using testing::standard_errors_off;
+using testing::table_schema;
+
+DatasetPtr table(const Tensor& x, const Tensor& mask = {}) {
+  RawSet raw;
+  raw.x = to_array(x);
+  if (mask.defined()) raw.mask = to_array(mask.to(at::kByte));
+  return make_dataset(raw, table_schema(x.size(1)));
+}
+
+Batch rows(const Dataset& data, const std::vector<int64_t>& which) { return data.get(which); }
+
+Batch everything(const Dataset& data) {
+  std::vector<int64_t> all(static_cast<size_t>(data.size()));
+  std::iota(all.begin(), all.end(), 0);
+  return data.get(all);
+}
+
+Part part(const char* type, const char* options = "") {
+  return {type, parse_toml(options, "test")};
+}
+
+Tensor applied(const Part& step, const Dataset& data, const TransformNoise& noise) {
+  return Pipeline({step}, data.schema()).apply(everything(data), noise).x;
+}
+
+/// Every transform on the units it takes: bytes for unit, grey values for the others.
+class TransformContract : public ::testing::TestWithParam<Part> {
+ protected:
+  TransformContract() {
+    Rng rng(1, "transform");
+    Tensor grey = uniform(rng, {2500, 4});
+    mask = (uniform(rng, {2500, 4}) < 0.8).to(at::kFloat);
+    x = (GetParam().type == "unit" ? (255 * grey).round() : grey) * mask;
+    data = table(x, mask);
+    pipeline.fit(*data);
+  }
+  Tensor x, mask;
+  DatasetPtr data;
+  Pipeline pipeline{{GetParam()}, table_schema(4)};
+  TransformNoise training = TransformNoise::for_training(1, 0);
+};
+
+TEST_P(TransformContract, LeavesMissingCellsAtZero) {
+  Batch batch = pipeline.apply(everything(*data), training);
+  EXPECT_TRUE(((batch.x == 0).logical_or(mask == 1)).all().item<bool>());
+  EXPECT_TRUE(((batch.encoder_input() == 0).logical_or(mask == 1)).all().item<bool>());
+  EXPECT_TRUE(at::equal(batch.mask, mask));
+  EXPECT_EQ(batch.x.scalar_type(), at::kFloat);
+}
+
+TEST_P(TransformContract, InvertsItselfOrKeepsTheUnits) {
+  Batch batch = pipeline.apply(everything(*data), training);
+  Tensor back = pipeline.invert(batch.x) * mask;
+  bool draws = GetParam().type == "binarise";
+  if (draws) {
+    EXPECT_TRUE(at::equal(back, batch.x));
+  } else {
+    EXPECT_LT(((back - x).abs() / (1 + x)).max().item<double>(), 1e-6);
+  }
+  Tensor two = pipeline.invert(at::stack({batch.x, batch.x}));
+  EXPECT_LT(max_difference(two[1], pipeline.invert(batch.x)), 1e-12) << "x [K, B, event]";
+}
+
+TEST_P(TransformContract, ARowIsTreatedAlikeInAnyBatch) {
+  Batch all = pipeline.apply(everything(*data), training);
+  Batch some = pipeline.apply(rows(*data, {40, 3, 1999}), training);
+  EXPECT_TRUE(at::equal(some.x[0], all.x[40]));
+  EXPECT_TRUE(at::equal(some.encoder_input()[2], all.encoder_input()[1999]));
+}
+
+TEST_P(TransformContract, EvaluationIsTheSameForAllRuns) {
+  TransformNoise noise = TransformNoise::for_evaluation();
+  Batch first = pipeline.apply(everything(*data), noise);
+  EXPECT_FALSE(first.input.defined());
+  EXPECT_TRUE(at::equal(first.x, pipeline.apply(everything(*data), noise).x));
+}
+
+TEST_P(TransformContract, StateRoundTripsByteForByte) {
+  Bytes bytes = encode_tensors(state_of(pipeline));
+  Pipeline other({GetParam()}, table_schema(4));
+  load_state(other, parse_tensors(bytes, "test"), "test");
+  EXPECT_EQ(encode_tensors(state_of(other)), bytes);
+  EXPECT_TRUE(at::equal(other.apply(everything(*data), training).x,
+                        pipeline.apply(everything(*data), training).x));
+}
+
+TEST_P(TransformContract, DoesNotTouchItsSource) {
+  pipeline.apply(everything(*data), training);
+  EXPECT_TRUE(at::equal(everything(*data).x, x));
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, TransformContract,
+                         ::testing::ValuesIn(testing::variants(transforms())));
+
+TEST(Standardise, StreamedEqualsDirect) {
+  Rng rng(2, "standardise");
+  Tensor x = normal(rng, {3000, 4}) * at::tensor({1.f, 10.f, 0.01f, 5.f}) +
+             at::tensor({0.f, 1000.f, -1.f, 3.f});
+  DatasetPtr data = table(x);  // three batches of 1,024
+  Pipeline pipeline({"standardise"}, table_schema(4));
+  pipeline.fit(*data);
+  auto buffers = pipeline.named_buffers();
+  Tensor exact = x.to(at::kDouble), mean = exact.mean(0), sd = exact.std(0, false);
+  EXPECT_LT(((buffers["0_standardise.shift"] - mean).abs() / sd).max().item<double>(), 1e-5);
+  EXPECT_LT((buffers["0_standardise.scale"] / sd - 1).abs().max().item<double>(), 1e-6);
+  Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x.to(at::kDouble);
+  EXPECT_LT(max_difference(z.mean(0), at::zeros({4})), 1e-4);
+  EXPECT_LT(max_difference(z.std(0, false), at::ones({4})), 1e-4);
+}
+
+TEST(Standardise, CountsObservedCellsOnly) {
+  Rng rng(3, "standardise");
+  Tensor x = normal(rng, {2500, 3}) + 5, mask = (uniform(rng, {2500, 3}) < 0.5).to(at::kFloat);
+  mask.narrow(0, 0, 1024).select(1, 2).zero_();  // nothing observed in the first batch
+  DatasetPtr data = table(x * mask, mask);
+  Pipeline pipeline({"standardise"}, table_schema(3));
+  pipeline.fit(*data);
+  auto buffers = pipeline.named_buffers();
+  for (int64_t j = 0; j < 3; ++j) {
+    Tensor seen = x.select(1, j).masked_select(mask.select(1, j) == 1).to(at::kDouble);
+    EXPECT_LT(max_difference(buffers["0_standardise.shift"][j], seen.mean()), 1e-5);
+    EXPECT_LT(max_difference(buffers["0_standardise.scale"][j], seen.std(0, false)), 1e-5);
+  }
+}
+
+TEST(Affine, ConstantAndUnseenColumnsStayFinite) {
+  for (const char* type : {"standardise", "min-max"}) {
+    Tensor x = at::tensor({0.1f, 1e8f, 0.f, 1.f}).repeat({2000, 1}), mask = at::ones({2000, 4});
+    x.select(1, 3).copy_(at::arange(2000));
+    mask.select(1, 2).zero_();
+    DatasetPtr data = table(x, mask);
+    Pipeline pipeline({type}, table_schema(4));
+    pipeline.fit(*data);
+    Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x;
+    EXPECT_LT(max_difference(z.narrow(1, 0, 3), at::zeros({2000, 3})), 1e-6) << type;
+    EXPECT_LT(max_difference(pipeline.invert(z), x), 1e-3) << type;
+    EXPECT_GT(z.select(1, 3).std().item<double>(), 0.1) << type;
+  }
+}
+
+TEST(MinMax, ReachesExactlyZeroAndOne) {
+  Rng rng(4, "min-max");
+  Tensor x = normal(rng, {2500, 20}) * 37 - 11,
+         mask = (uniform(rng, {2500, 20}) < 0.9).to(at::kFloat);
+  DatasetPtr data = table(x * mask, mask);
+  Pipeline pipeline({"min-max"}, table_schema(20));
+  pipeline.fit(*data);
+  Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x;
+  EXPECT_TRUE(at::equal(z.masked_fill(mask == 0, 1).amin(0), at::zeros({20})));
+  EXPECT_TRUE(at::equal(z.amax(0), at::ones({20}))) << "never above: bernoulli would refuse it";
+}
+
+TEST(Unit, MapsBytesOntoZeroToOne) {
+  Tensor bytes = at::arange(256, at::kFloat).view({256, 1});
+  Tensor z = applied("unit", *table(bytes), TransformNoise::for_evaluation());
+  EXPECT_LT(max_difference(z, bytes / 255), 1e-7);
+  EXPECT_EQ(z.max().item<double>(), 1);
+}
+
+TEST(Binarise, MeanOfTheDrawsIsTheGreyValue) {
+  Tensor grey = at::tensor({0.f, 0.1f, 0.5f, 0.9f, 1.f});
+  DatasetPtr data = table(grey.repeat({20000, 1}));
+  for (const char* options : {"mode = 'dynamic'", "mode = 'once'"}) {
+    Tensor z = applied(part("binarise", options), *data, TransformNoise::for_training(1, 0));
+    EXPECT_TRUE(((z == 0).logical_or(z == 1)).all().item<bool>());
+    EXPECT_LT(standard_errors_off(z, grey), 5) << options;
+  }
+}
+
+TEST(Binarise, DynamicDrawsAnewEachEpochAndOnceDoesNot) {
+  DatasetPtr data = table(at::full({200, 5}, 0.5));
+  auto drawn = [&](const char* options, uint64_t seed, int64_t epoch) {
+    return applied(part("binarise", options), *data, TransformNoise::for_training(seed, epoch));
+  };
+  const char *dynamic = "mode = 'dynamic'", *once = "mode = 'once'";
+  EXPECT_TRUE(at::equal(drawn(dynamic, 1, 3), drawn(dynamic, 1, 3)));
+  Tensor agree = (drawn(dynamic, 1, 3) == drawn(dynamic, 1, 4)).to(at::kFloat);
+  EXPECT_NEAR(agree.mean().item<double>(), 0.5, 0.08) << "epochs must be independent";
+  EXPECT_TRUE(at::equal(drawn(once, 1, 3), drawn(once, 1, 4)));
+  EXPECT_FALSE(at::equal(drawn(once, 1, 3), drawn(once, 2, 3)));
+}
+
+TEST(Binarise, ThresholdCutsAboveIt) {
+  DatasetPtr data = table(at::tensor({0.2f, 0.5f, 0.6f, 0.8f}).view({1, 4}));
+  TransformNoise noise = TransformNoise::for_evaluation();
+  EXPECT_TRUE(at::equal(applied(part("binarise", "mode = 'threshold'"), *data, noise)[0],
+                        at::tensor({0.f, 0.f, 1.f, 1.f})));
+  Tensor high = applied(part("binarise", "mode = 'threshold'\nthreshold = 0.7"), *data, noise);
+  EXPECT_TRUE(at::equal(high[0], at::tensor({0.f, 0.f, 0.f, 1.f})));
+}
+
+TEST(Corrupt, DamagesOnlyWhatTheEncoderSeesWhileTraining) {
+  DatasetPtr data = table(at::full({20000, 2}, 2.0));
+  for (const char* options : {"kind = 'gaussian'\namount = 0.5", "kind = 'drop'\namount = 0.25"}) {
+    Pipeline pipeline({part("corrupt", options)}, table_schema(2));
+    Batch training = pipeline.apply(everything(*data), TransformNoise::for_training(1, 0));
+    EXPECT_TRUE(at::equal(training.x, everything(*data).x));
+    ASSERT_TRUE(training.input.defined());
+    Batch evaluated = pipeline.apply(everything(*data), TransformNoise::for_evaluation());
+    EXPECT_FALSE(evaluated.input.defined());
+    if (std::string(options).find("drop") != std::string::npos) {
+      EXPECT_LT(standard_errors_off((training.input == 0).to(at::kFloat), at::full({2}, 0.25)), 5);
+      EXPECT_TRUE(((training.input == 0).logical_or(training.input == 2)).all().item<bool>());
+    } else {
+      Tensor noise = training.input - 2;
+      EXPECT_LT(standard_errors_off(noise, at::zeros({2})), 5);
+      EXPECT_LT(standard_errors_off(noise.square(), at::full({2}, 0.25)), 5);
+      EXPECT_LT(standard_errors_off(noise.pow(4), at::full({2}, 3 * 0.0625)), 5) << "normal";
+    }
+  }
+}
+
+TEST(Pipeline, FitsEachStepOnWhatReachesIt) {
+  Rng rng(5, "pipeline");
+  Tensor x = normal(rng, {1500, 3}) * 4 + 9;
+  DatasetPtr data = table(x);
+  Pipeline pipeline({"standardise", "min-max"}, table_schema(3));
+  pipeline.fit(*data);
+  Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x;
+  EXPECT_TRUE(at::equal(z.amin(0), at::zeros({3})));
+  EXPECT_TRUE(at::equal(z.amax(0), at::ones({3})));
+  EXPECT_LT(max_difference(pipeline.invert(z), x), 1e-4);
+}
+
+TEST(Pipeline, NothingFollowsTheStepThatComesLast) {
+  EXPECT_EQ(
+      error_of([] {
+        Pipeline({"corrupt", "standardise"}, table_schema(2));
+      }),
+      "usage: transform: 'corrupt' must be the last step, but 'standardise' follows it\nMove it "
+      "to the end.");
+}
+
+TEST(Pipeline, KeepsTheShapeOfImages) {
+  RawSet raw;
+  raw.x = to_array(at::arange(2 * 4 * 5 * 3).view({2, 4, 5, 3}).to(at::kByte));
+  DatasetPtr data = make_dataset(raw, testing::image_schema(3, 4, 5));
+  Pipeline pipeline({"unit", "standardise", "min-max", "binarise", "corrupt"}, data->schema());
+  pipeline.fit(*data);
+  Batch batch = pipeline.apply(everything(*data), TransformNoise::for_training(1, 0));
+  EXPECT_EQ(batch.x.sizes(), at::IntArrayRef({2, 3, 4, 5}));
+  EXPECT_EQ(batch.input.sizes(), at::IntArrayRef({2, 3, 4, 5}));
+  EXPECT_EQ(pipeline.invert(batch.x).sizes(), at::IntArrayRef({2, 3, 4, 5}));
+}
+
+}  // namespace
+}  // namespace elbo

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/objectives/objective.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "elbo/tensor/testing.h"
+
+namespace elbo {
+namespace {
+
+using testing::max_difference;
+
+Tensor term(const Loss& loss, const std::string& name) {
+  for (const auto& [key, value] : loss.terms) {
+    if (key == name) return value;
+  }
+  ADD_FAILURE() << "no term " << name;
+  return {};
+}
+
+/// A pass with one draw over B = 4 examples and Z = 3 dimensions, the numbers at random.
+struct Made {
+  Rng rng{1, "objective"};
+  Tensor log_px = normal(rng, {1, 4}, at::kDouble).requires_grad_(true);
+  Tensor kl_per_dimension = normal(rng, {4, 3}, at::kDouble).square().requires_grad_(true);
+
+  Pass pass(bool separable = true) const {
+    Latent latent;
+    latent.name = "z";
+    latent.z = at::zeros({1, 4, 3}, at::kDouble);
+    latent.kl = kl_per_dimension.sum(-1);
+    if (separable) latent.kl_per_dimension = kl_per_dimension;
+    Pass out;
+    out.latents.push_back(latent);
+    out.log_px = log_px;
+    return out;
+  }
+  Loss loss(const Pass& pass, const BoundWeights& weights = {}) const {
+    return bounds().make("elbo")->loss(pass, {}, weights);
+  }
+};
+
+TEST(Elbo, TermsAddUpForEveryExample) {
+  Made made;
+  for (double beta : {0.0, 1.0, 4.0}) {
+    Loss loss = made.loss(made.pass(), {.beta = beta});
+    EXPECT_LT(max_difference(term(loss, "recon"), -made.log_px[0]), 1e-12);
+    EXPECT_LT(max_difference(term(loss, "kl"), made.kl_per_dimension.sum(-1)), 1e-12);
+    EXPECT_LT(max_difference(term(loss, "neg_elbo"), term(loss, "recon") + term(loss, "kl")),
+              1e-12);
+    Tensor expected = (term(loss, "recon") + beta * term(loss, "kl")).mean();
+    EXPECT_LT(max_difference(loss.total, expected), 1e-12) << beta;
+    EXPECT_LT(max_difference(term(loss, "loss"), expected), 1e-12) << beta;
+  }
+}
+
+TEST(Elbo, BetaScalesTheGradientOfTheKlOnly) {
+  Made made;
+  made.loss(made.pass(), {.beta = 4}).total.backward();
+  EXPECT_LT(max_difference(made.kl_per_dimension.grad(), at::full({4, 3}, 4.0 / 4)), 1e-12);
+  EXPECT_LT(max_difference(made.log_px.grad(), at::full({1, 4}, -1.0 / 4)), 1e-12);
+}
+
+TEST(Elbo, ReportsCarryNoGradient) {
+  Made made;
+  for (const auto& [name, value] : made.loss(made.pass()).terms) {
+    EXPECT_FALSE(value.requires_grad()) << name;
+  }
+}
+
+TEST(FreeBits, DimensionsUnderTheThresholdAreFree) {
+  Made made;
+  {
+    at::NoGradGuard no_grad;
+    made.kl_per_dimension.copy_(at::tensor({0.1, 1.0, 3.0}, at::kDouble).expand({4, 3}));
+    made.kl_per_dimension[0][0] = 0.5;  // its mean over the batch is still 0.2
+  }
+  Loss loss = made.loss(made.pass(), {.beta = 2, .free_bits = 0.4});
+  EXPECT_NEAR((loss.total - term(loss, "recon").mean()).item<double>(), 2 * (0.4 + 1 + 3), 1e-12);
+  EXPECT_LT(max_difference(term(loss, "kl")[1], at::full({}, 4.1, at::kDouble)), 1e-12)
+      << "reported in full";
+  loss.total.backward();
+  Tensor gradient = made.kl_per_dimension.grad();
+  EXPECT_TRUE((gradient.select(1, 0) == 0).all().item<bool>());
+  EXPECT_LT(max_difference(gradient.narrow(1, 1, 2), at::full({4, 2}, 2.0 / 4)), 1e-12);
+}
+
+TEST(FreeBits, WithoutDimensionsTheWholeHasZTimesAsMuch) {
+  Made made;
+  Pass pass = made.pass(false);
+  double kl = pass.latents[0].kl.mean().item<double>();
+  for (double bits : {0.9 * kl / 3, 1.1 * kl / 3}) {
+    Loss loss = made.loss(pass, {.beta = 1, .free_bits = bits});
+    EXPECT_NEAR((loss.total - term(loss, "recon").mean()).item<double>(), std::max(kl, 3 * bits),
+                1e-12);
+  }
+}
+
+TEST(Elbo, WithoutAClosedFormTheDrawsServe) {
+  Made made;
+  Pass pass = made.pass();
+  pass.latents[0].kl = pass.latents[0].kl_per_dimension = Tensor();
+  pass.latents[0].log_q = at::full({1, 4}, -1.5, at::kDouble);
+  pass.latents[0].log_p = at::full({1, 4}, -4.0, at::kDouble);
+  EXPECT_LT(max_difference(term(made.loss(pass), "kl"), at::full({4}, 2.5)), 1e-12);
+}
+
+TEST(Elbo, SumsGroupsAndAddsTheModelsTerms) {
+  Made made;
+  Pass pass = made.pass();
+  pass.latents.push_back(pass.latents[0]);
+  pass.terms["commitment"] = at::arange(4, at::kDouble);
+  Loss loss = made.loss(pass, {.beta = 3});
+  Tensor kl = 2 * made.kl_per_dimension.sum(-1);
+  EXPECT_LT(max_difference(term(loss, "kl"), kl), 1e-12);
+  EXPECT_LT(max_difference(term(loss, "commitment"), pass.terms["commitment"]), 1e-12);
+  EXPECT_LT(max_difference(loss.total, (3 * kl - made.log_px[0]).mean() + 1.5), 1e-12);
+}
+
+TEST(Elbo, WithoutNoiseThereIsNoKl) {
+  Made made;
+  Pass pass = made.pass();
+  pass.latents[0].kl = pass.latents[0].kl_per_dimension = Tensor();
+  Loss loss = made.loss(pass, {.beta = 4, .free_bits = 1});
+  EXPECT_LT(max_difference(loss.total, -made.log_px.mean()), 1e-12);
+  EXPECT_LT(max_difference(term(loss, "kl"), at::zeros({4})), 1e-12);
+}
+
+/// Every bound on a small model, with each posterior that has a density.
+class BoundContract : public ::testing::TestWithParam<Part> {};
+
+TEST_P(BoundContract, LossIsFiniteAndReachesEveryParameter) {
+  for (const char* posterior : {"diagonal", "full"}) {
+    Rng rng(1, "bound");
+    ModelOptions options;
+    options.latent = 3;
+    options.encoder = Part("mlp", parse_toml("sizes = [8]", "test"));
+    options.posterior = posterior;
+    std::shared_ptr<Model> model = make_model(options, testing::table_schema(6), rng);
+    Batch batch;
+    batch.x = (uniform(rng, {4, 6}) < 0.4).to(at::kFloat);
+    ObjectiveOptions objective;
+    objective.bound = GetParam();
+    auto players = make_players(objective, model);
+    Loss loss = players[0]->loss(batch, rng, {});
+    EXPECT_EQ(loss.total.dim(), 0);
+    loss.total.backward();
+    for (const auto& item : model->named_parameters()) {
+      ASSERT_TRUE(item.value().grad().defined()) << item.key();
+      EXPECT_GT(item.value().grad().abs().sum().item<double>(), 0) << item.key();
+    }
+    for (const auto& [name, value] : loss.terms) {
+      EXPECT_TRUE(value.isfinite().all().item<bool>()) << name;
+      EXPECT_TRUE(value.dim() == 0 || value.sizes() == at::IntArrayRef({4})) << name;
+    }
+    EXPECT_LT(max_difference(term(loss, "loss"), loss.total), 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, BoundContract, ::testing::ValuesIn(testing::variants(bounds())));
+
+TEST(Player, SchedulesBeta) {
+  Rng rng(1, "player");
+  ModelOptions options;
+  options.latent = 3;
+  std::shared_ptr<Model> model = make_model(options, testing::table_schema(6), rng);
+  ObjectiveOptions objective;
+  objective.beta = 4;
+  objective.beta_schedule = Part("linear", parse_toml("epochs = 10", "test"));
+  auto players = make_players(objective, model);
+  Batch batch;
+  batch.x = at::ones({2, 6});
+  for (double epoch : {0.0, 2.5, 20.0}) {
+    Loss loss = players[0]->loss(batch, rng, {.step = 0, .epoch = epoch, .epochs = 40});
+    double beta = 4 * std::min(epoch / 10, 1.0);
+    EXPECT_NEAR(term(loss, "beta").item<double>(), beta, 1e-6);
+    Tensor expected = (term(loss, "recon") + beta * term(loss, "kl")).mean();
+    EXPECT_LT(max_difference(loss.total, expected), 1e-5);
+  }
+  EXPECT_EQ(&players[0]->module(), model.get());
+}
+
+}  // namespace
+}  // namespace elbo

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/train/ema.h"
+
+#include "elbo/train/weights.h"
+
+namespace elbo {
+
+Ema::Ema(const Model& model, double decay) : decay_(decay) {
+  if (decay > 0) shadow_ = copy_of(state_of(model));
+}
+
+void Ema::update(const Model& model) {
+  if (!is_on()) return;
+  at::NoGradGuard no_grad;
+  NamedTensors live = state_of(model);
+  for (size_t i = 0; i < live.size(); ++i) {
+    if (live[i].second.is_floating_point()) {
+      shadow_[i].second.lerp_(live[i].second, 1 - decay_);
+    } else {
+      shadow_[i].second.copy_(live[i].second);
+    }
+  }
+}
+
+WithAveragedWeights::WithAveragedWeights(Model& model, const Ema& ema)
+    : model_(model), is_on_(ema.is_on()) {
+  if (!is_on_) return;
+  live_ = copy_of(state_of(model));
+  assign(state_of(model), ema.shadow(), "ema");
+}
+
+WithAveragedWeights::~WithAveragedWeights() {
+  if (is_on_) assign(state_of(model_), live_, "ema");
+}
+
+}  // namespace elbo
