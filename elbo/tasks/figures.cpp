@@ -10,6 +10,7 @@ namespace elbo {
 namespace {
 
 constexpr size_t kMostGroups = 10;
+constexpr int64_t kPointsShown = 1000;
 
 struct Curve {
   const char *term, *title;
@@ -78,6 +79,20 @@ std::vector<Series> groups_by_label(const Tensor& points, const Tensor& labels,
   return {all};
 }
 
+namespace {
+
+Figure curve_figure(const Curve& curve, const std::vector<Series>& series, const std::string& more) {
+  ChartOptions options;
+  options.title = curve.title + more;
+  options.x_label = "epoch";
+  options.y_label = "nats";
+  options.width = 324;
+  options.height = 250;
+  return {fmt::format("curve_{}", curve.term), "", line_chart(series, options)};
+}
+
+}  // namespace
+
 std::vector<Figure> curve_figures(const std::vector<Value>& history) {
   std::vector<Figure> out;
   for (const Curve& curve : kCurves) {
@@ -86,14 +101,23 @@ std::vector<Figure> curve_figures(const std::vector<Value>& history) {
       Series one = history_of(history, split, curve.term);
       if (!one.x.empty()) series.push_back(std::move(one));
     }
-    if (series.empty()) continue;
-    ChartOptions options;
-    options.title = curve.title;
-    options.x_label = "epoch";
-    options.y_label = "nats";
-    options.width = 324;
-    options.height = 250;
-    out.push_back({fmt::format("curve_{}", curve.term), "", line_chart(series, options)});
+    if (!series.empty()) out.push_back(curve_figure(curve, series, ""));
+  }
+  return out;
+}
+
+std::vector<Figure> compared_curves(const std::vector<std::string>& names,
+                                    const std::vector<std::vector<Value>>& histories) {
+  std::vector<Figure> out;
+  for (const Curve& curve : kCurves) {
+    std::vector<Series> series;
+    for (size_t i = 0; i < names.size(); ++i) {
+      Series one = history_of(histories[i], "valid", curve.term);
+      if (one.x.empty()) one = history_of(histories[i], "test", curve.term);
+      one.name = names[i];
+      if (!one.x.empty()) series.push_back(std::move(one));
+    }
+    if (!series.empty()) out.push_back(curve_figure(curve, series, ", held out"));
   }
   return out;
 }
@@ -143,7 +167,7 @@ Figure dimension_figure(const Scene& scene) {
   auto active = std::count(options.muted.begin(), options.muted.end(), false);
   options.title = has_kl ? "KL by latent dimension" : "variance of the posterior mean by dimension";
   options.y_label = has_kl ? "nats" : "";
-  options.height = all.size() > 2 ? 460 : 260;
+  options.height = scene.is_image() && all.size() == 2 ? 260 : 460;
   return {"dimensions",
           fmt::format("{} of {} dimensions are active: the variance of the posterior's mean over "
                       "the data is above {} (Burda et al. 2016). Inactive ones are grey.",
@@ -151,31 +175,46 @@ Figure dimension_figure(const Scene& scene) {
           bar_chart(names, values, options)};
 }
 
-Figure table_scatter_figure(const Scene& scene) {
-  const Schema& schema = scene.run.trained.schema;
-  std::vector<int64_t> rows = spaced_rows(scene.data.size(), 1000);
-  Batch batch = scene.data.get(rows);
-  Tensor x = batch.x;
-  if (batch.mask.defined()) {
-    x = x.index_select(0, batch.mask.amin(1).nonzero().squeeze(1));
+namespace {
+
+Figure two_clouds(const Scene& scene, const char* name, const char* title, const Tensor& x,
+                  const Tensor& model, std::string caption) {
+  std::vector<Series> series = {{fmt::format("{} data", scene.split), {}, {}}, {"model", {}, {}}};
+  for (int64_t i = 0; i < x.size(0); ++i) add_point(series[0], x, i);
+  for (int64_t i = 0; i < model.size(0); ++i) add_point(series[1], model, i);
+  const std::vector<std::string>& columns = scene.run.trained.schema.columns;
+  ChartOptions chart;
+  chart.title = title;
+  chart.x_label = columns.empty() ? "column 1" : columns[0];
+  chart.y_label = columns.empty() ? "column 2" : columns[1];
+  chart.height = 420;
+  return {name, std::move(caption), scatter_chart(series, chart)};
+}
+
+}  // namespace
+
+std::vector<Figure> table_scatter_figures(const Scene& scene) {
+  std::vector<int64_t> rows = spaced_rows(scene.data.size(), kPointsShown);
+  Reconstruction found = reconstruct(scene.run, scene.data, rows);
+  if (found.mask.defined()) {
+    Tensor whole = found.mask.amin(1).nonzero().squeeze(1);
+    found.x = found.x.index_select(0, whole);
+    found.result = found.result.index_select(0, whole);
   }
   SampleOptions options;
   options.count = static_cast<int64_t>(rows.size());
   options.decode = "sample";
   options.seed = scene.run.config.seed;
   Tensor drawn = sample(scene.run, options).x;
-  std::vector<Series> series = {{fmt::format("{} data", scene.split), {}, {}}, {"model", {}, {}}};
-  for (int64_t i = 0; i < x.size(0); ++i) add_point(series[0], x, i);
-  for (int64_t i = 0; i < drawn.size(0); ++i) add_point(series[1], drawn, i);
-  ChartOptions chart;
-  chart.title = "data and draws from the model";
-  bool named = schema.columns.size() == 2;
-  chart.x_label = named ? schema.columns[0] : "column 1";
-  chart.y_label = named ? schema.columns[1] : "column 2";
-  chart.height = 460;
-  return {"samples", fmt::format("{} examples of the {} split and {} draws from p(x).", x.size(0),
-                                 scene.split, drawn.size(0)),
-          scatter_chart(series, chart)};
+  int64_t n = found.x.size(0);
+  return {two_clouds(scene, "samples", "data and draws from the model", found.x, drawn,
+                     fmt::format("{} examples of the {} split and {} draws from the model: z from "
+                                 "the prior, x from p(x|z).",
+                                 n, scene.split, drawn.size(0))),
+          two_clouds(scene, "reconstructions", "data and reconstructions", found.x, found.result,
+                     fmt::format("The same {} examples and the mean of p(x|z) for each: the curve or "
+                                 "surface on which the decoder puts the data.",
+                                 n))};
 }
 
 }  // namespace elbo

@@ -30,6 +30,9 @@ struct Scene {
 
 /// Reconstruction, KL and -ELBO by epoch, training and held-out; empty without a history.
 std::vector<Figure> curve_figures(const std::vector<Value>& history);
+/// The same of several runs on their held-out data, a line each.
+std::vector<Figure> compared_curves(const std::vector<std::string>& names,
+                                    const std::vector<std::vector<Value>>& histories);
 
 /// Images: some examples, the decoder's means and draws from the likelihood under each other.
 Figure reconstruction_figure(const Scene& scene);
@@ -48,8 +51,8 @@ Figure latent_figure(const Scene& scene);
 /// KL by dimension, the largest first, inactive ones in grey. Without a KL the variance of the mean.
 Figure dimension_figure(const Scene& scene);
 
-/// Tables of two columns: data beside draws from the model.
-Figure table_scatter_figure(const Scene& scene);
+/// Tables of two columns: data with draws from the model, and with its reconstructions.
+std::vector<Figure> table_scatter_figures(const Scene& scene);
 
 /// Points in groups by label: up to ten classes, most frequent first, then the others; or fifths of
 /// a target. One group without labels. points [N, 2].

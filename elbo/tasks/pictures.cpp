@@ -46,10 +46,26 @@ int64_t grid_columns(int64_t picture_width, int64_t n) {
   return std::clamp<int64_t>(fit, 1, std::max<int64_t>(n, 1));
 }
 
-Array picture_grid(const Tensor& x, int64_t columns) {
+Array picture_grid(const Tensor& x, int64_t columns, int64_t scale) {
   Array pictures = to_pictures(x);
   if (columns <= 0) columns = grid_columns(pictures.shape[2], pictures.rows());
-  return image_grid(pictures, columns, 1, 1, kGapColour);
+  return image_grid(pictures, columns, 1, scale, kGapColour);
 }
+
+Array paired_grid(const Tensor& above, const Tensor& below, int64_t columns, int64_t scale) {
+  columns = std::min(columns, above.size(0));
+  std::vector<Tensor> rows;
+  for (int64_t first = 0; first < above.size(0); first += columns) {
+    int64_t n = std::min(columns, above.size(0) - first);
+    std::vector<int64_t> rest = above.sizes().vec();
+    rest[0] = columns - n;
+    for (const Tensor& x : {above, below}) {
+      rows.push_back(at::cat({x.narrow(0, first, n), at::full(rest, kGapColour, x.options())}));
+    }
+  }
+  return picture_grid(at::cat(rows), columns, scale);
+}
+
+int64_t viewing_scale(const Tensor& x) { return std::max<int64_t>(1, 56 / x.size(-1)); }
 
 }  // namespace elbo

@@ -79,15 +79,15 @@ void add_images(Writer& w, const Scene& scene) {
 
 void add_tables(Writer& w, const Scene& scene) {
   w.page.section("Reconstructions",
-                 fmt::format("Examples of the {} split in their own units, and the mean of p(x|z) at "
-                             "the posterior's mean of z.",
+                 fmt::format("Examples of the {} split and their decoder means, in the "
+                             "data's own units.",
                              scene.split));
   TextTable reconstructions = reconstruction_table(scene);
   w.page.table(reconstructions.header, reconstructions.rows);
   w.page.section("Samples from the prior",
                  fmt::format("What the model draws should look like the {} split, column by column.",
                              scene.split));
-  if (scene.run.trained.schema.size() == 2) w.show(table_scatter_figure(scene));
+  if (scene.run.trained.schema.size() == 2) w.show_row(table_scatter_figures(scene));
   TextTable moments = moments_table(scene);
   w.page.table(moments.header, moments.rows);
 }
