@@ -10,6 +10,7 @@ namespace elbo::cli {
 Verb train_verb();
 Verb resume_verb();
 Verb eval_verb();
+Verb report_verb();
 
 /// What follows training, fresh or resumed: evaluation, report, next steps; returns the exit code.
 int finish_run(const RunResult& result, bool report, Console& console);

@@ -133,12 +133,19 @@ void tell_plan(const Plan& plan, Console& console) {
                                    at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s"));
 }
 
+void tell_findings(const std::vector<Finding>& findings, Console& console) {
+  for (const Finding& finding : findings) {
+    if (finding.level == "good" && !console.verbose()) continue;
+    std::string text = finding.level == "bad"    ? console.red(finding.text)
+                       : finding.level == "warn" ? console.yellow(finding.text)
+                                                 : finding.text;
+    console.tell(finding.level, text);
+  }
+}
+
 void tell_summary(const RunSummary& s, Console& console) {
   console.tell("best", s.headline);
-  for (const Finding& finding : s.findings) {
-    if (finding.level == "good") continue;
-    console.tell(finding.level, finding.level == "bad" ? console.red(finding.text) : console.yellow(finding.text));
-  }
+  tell_findings(s.findings, console);
   if (!s.report.empty()) console.tell("report", s.report.string());
   std::string run = s.folder.string();
   console.tell("next", fmt::format("elbo sample {} -n 64 | elbo traverse {} | elbo eval {} --samples 500",

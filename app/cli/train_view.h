@@ -33,6 +33,8 @@ class TrainView : public TrainListener {
 
 /// The lines "data", "model", "plan" before training.
 void tell_plan(const Plan& plan, Console& console);
+/// What a diagnosis warns of, a line each; with --verbose also what is well.
+void tell_findings(const std::vector<Finding>& findings, Console& console);
 /// The lines "best", "report", "next" after it.
 void tell_summary(const RunSummary& summary, Console& console);
 

@@ -4,7 +4,7 @@
 namespace elbo::cli {
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {train_verb(), resume_verb(), eval_verb()};
+  static const std::vector<Verb> all = {train_verb(), resume_verb(), eval_verb(), report_verb()};
   return all;
 }
 

@@ -106,6 +106,18 @@ size_t count(const Runs& runs) {
   return out;
 }
 
+/// Where every x is whole (an epoch, a count), so are the ticks.
+void keep_whole_ticks(Axis& x, const std::vector<Runs>& all) {
+  auto is_whole = [](double v) { return v == std::floor(v); };
+  for (const Runs& runs : all) {
+    for (const auto& run : runs) {
+      if (!std::all_of(run.begin(), run.end(), [&](Point p) { return is_whole(p.x); })) return;
+    }
+  }
+  std::erase_if(x.ticks, [&](double v) { return !is_whole(v); });
+  x.labels = tick_labels(x.ticks);
+}
+
 std::string line_tooltip(const Series& series, const Runs& runs) {
   Point last = runs.back().back(), lowest = last;
   for (const auto& run : runs) {
@@ -151,11 +163,14 @@ struct BarLayout {
   size_t widest_ = 0;
 };
 
-std::string bar(const std::string& name, double value, double left, double width, const Axis& y) {
+constexpr const char* kMutedColor = "#9aa3ad";
+
+std::string bar(const std::string& name, double value, double left, double width, const Axis& y,
+                bool muted) {
   double top = y.at(std::max(0.0, value)), bottom = y.at(std::min(0.0, value));
   return fmt::format(
       "<rect fill=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}</title></rect>",
-      kChartColors[0], px(left), px(top), px(width), px(bottom - top), escape_markup(name),
+      muted ? kMutedColor : kChartColors[0], px(left), px(top), px(width), px(bottom - top), escape_markup(name),
       number(value));
 }
 
@@ -180,6 +195,7 @@ std::string line_chart(const std::vector<Series>& series, const ChartOptions& op
   for (const Series& s : series) all.push_back(runs_of(s, options.log_y));
   auto [x_extent, y_extent] = extents_of(all);
   Axis x = x_extent.axis(0.01), y = y_extent.axis(0.05, options.log_y);
+  if (!x_extent.empty()) keep_whole_ticks(x, all);
   canvas.frame(x, y);
   if (x_extent.empty()) canvas.note_empty(x, y);
   canvas.begin_data();
@@ -233,6 +249,8 @@ std::string bar_chart(const std::vector<std::string>& names, const std::vector<d
                       const ChartOptions& options) {
   ELBO_CHECK(names.size() == values.size(), Code::failure,
              "{} names for {} bars; expected as many of each", names.size(), values.size());
+  ELBO_CHECK(options.muted.empty() || options.muted.size() == values.size(), Code::failure,
+             "{} marks for {} bars; expected as many of each", options.muted.size(), values.size());
   ELBO_CHECK(!options.log_y && !options.equal_axes, Code::failure,
              "a bar chart has neither a logarithmic axis nor equal axes");
   Canvas canvas(options, {});
@@ -247,7 +265,8 @@ std::string bar_chart(const std::vector<std::string>& names, const std::vector<d
   canvas.begin_data();
   for (size_t i = 0; i < values.size(); ++i) {
     double left = x.from + static_cast<double>(i) * layout.slot + gap / 2;
-    if (drawable(values[i])) canvas.add(bar(names[i], values[i], left, layout.slot - gap, y));
+    bool muted = !options.muted.empty() && options.muted[i];
+    if (drawable(values[i])) canvas.add(bar(names[i], values[i], left, layout.slot - gap, y, muted));
   }
   canvas.end_data();
   for (size_t i = 0; i < names.size(); i += layout.stride) {

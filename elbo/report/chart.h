@@ -17,6 +17,7 @@ struct ChartOptions {
   int width = 492, height = 300;  ///< pixels; two of this width fill a row of a Page
   bool log_y = false;
   bool equal_axes = false;  ///< one unit is as long on both axes
+  std::vector<bool> muted{};  ///< bars to draw in grey; empty: none
 };
 
 /// Charts as SVG text, for a Page or a file of their own: axes with round ticks, a legend when

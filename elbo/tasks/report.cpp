@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tasks/report.h"
 
-#include <algorithm>
-#include <cmath>
+#include "elbo/tasks/latent.h"
 
 namespace elbo {
 namespace {
 
-const Metric* find(const Evaluation& evaluation, const std::string& name) {
-  for (const Metric& m : evaluation.metrics) {
-    if (m.name == name) return &m;
-  }
-  return nullptr;
-}
+constexpr int64_t kTrainExamples = 2000;
 
 /// "epoch 39: test -ELBO 97.9 nats = 0.180 bits/dim; 19 of 20 latent dimensions active".
 std::string headline_of(const Run& run, const Evaluation& evaluation, const std::string& split) {
   const Value* epoch = run.trained.metrics.find("epoch");
   std::string out = epoch ? fmt::format("epoch {}: ", epoch->as_integer()) : "";
-  const Metric* neg_elbo = find(evaluation, "neg_elbo");
-  const Metric* shown = neg_elbo ? neg_elbo : find(evaluation, "recon");
+  const Metric* neg_elbo = evaluation.find("neg_elbo");
+  const Metric* shown = neg_elbo ? neg_elbo : evaluation.find("recon");
   out += fmt::format("{} {} {}", split, neg_elbo ? "-ELBO" : "reconstruction", format_metric(*shown));
-  if (const Metric* bits = find(evaluation, "bits_per_dim")) {
+  if (const Metric* bits = evaluation.find("bits_per_dim")) {
     out += fmt::format(" = {:.3f} bits/dim", bits->value);
   }
-  if (const Metric* active = find(evaluation, "active_units")) {
+  if (const Metric* active = evaluation.find("active_units")) {
     out += fmt::format("; {} of {} latent dimensions active", active->value,
                        evaluation.variance_of_mean.size());
   }
@@ -37,20 +31,44 @@ Value RunSummary::to_value() const {
   Value out = evaluation.to_value();
   out["run"] = folder.string();
   out["split"] = split;
+  Value::List said;
+  for (const Finding& finding : findings) {
+    Value one;
+    one["level"] = finding.level;
+    one["text"] = finding.text;
+    said.push_back(std::move(one));
+  }
+  out["findings"] = said;
   if (!report.empty()) out["report"] = report.string();
   return out;
 }
 
-RunSummary summarise(const Path& folder, bool) {
+std::string model_text(const Run& run) {
+  const TrainedModel& t = run.trained;
+  std::string parameters = format_number(static_cast<double>(parameter_count(*t.model))).value;
+  return fmt::format("{} on {}: {}, {} latent dimension{}, {} posterior, {} likelihood, {} parameters",
+                     t.options.kind.type, t.schema.name, t.schema.shape_text(), t.options.latent,
+                     t.options.latent == 1 ? "" : "s", t.options.posterior.type,
+                     t.options.likelihood.type, parameters);
+}
+
+RunSummary summarise(const Path& folder, bool wants_report) {
   Run run = open_run(folder);
   set_threads(run.config.threads);
   DataSource data = open_for(run, "");
   RunSummary out;
   out.folder = folder;
   DatasetPtr held_out = held_out_split(data, out.split);
-  out.evaluation = evaluate(*run.trained.model, *run.trained.pipeline, *held_out, run.config.eval,
-                            static_cast<uint64_t>(run.config.seed));
+  Model& model = *run.trained.model;
+  const Pipeline& pipeline = *run.trained.pipeline;
+  auto seed = static_cast<uint64_t>(run.config.seed);
+  out.evaluation = evaluate(model, pipeline, *held_out, run.config.eval, seed);
+  DatasetPtr seen = subset(data.train, spaced_rows(data.train->size(), kTrainExamples));
+  out.on_train = evaluate(model, pipeline, *seen, EvalOptions{}, seed);
+  out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train, model,
+                          run.trained.schema);
   out.headline = headline_of(run, out.evaluation, out.split);
+  if (wants_report) out.report = write_report(run, data, out);
   return out;
 }
 

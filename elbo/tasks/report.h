@@ -16,12 +16,20 @@ struct RunSummary {
   std::string headline;  ///< "epoch 39: test -ELBO 97.9 nats = 0.180 bits/dim; 19 of 20 ..."
   std::string split;     ///< the split the evaluation used
   Evaluation evaluation;
+  Evaluation on_train;  ///< on at most 2,000 training examples, for the gap
   std::vector<Finding> findings;
   Value to_value() const;
 };
 
-/// Evaluates the best model of a run on its held-out split and, when asked, writes report.html and
-/// plots/ into its folder.
+/// Evaluates the best model of a run on its held-out split, says what that means and, when asked,
+/// writes report.html and plots/ into its folder, in the place of those already there. The same run
+/// gives the same bytes.
 RunSummary summarise(const Path& run, bool write_report);
+
+/// The report itself, from what is open already. Returns the path of report.html.
+Path write_report(const Run& run, const DataSource& data, const RunSummary& summary);
+
+/// "vae on mnist: 28x28 grey, 20 latent dimensions, 652,824 parameters".
+std::string model_text(const Run& run);
 
 }  // namespace elbo

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/commands.h"
+#include "app/cli/train_view.h"
+
+namespace elbo::cli {
+namespace {
+
+int run(const NoOptions&, Call& call) {
+  RunSummary summary = summarise(call.positionals[0], true);
+  tell_findings(summary.findings, call.console);
+  call.console.tell("best", summary.headline);
+  call.console.result(summary.report.string());
+  call.console.document(summary.to_value());
+  return 0;
+}
+
+}  // namespace
+
+Verb report_verb() {
+  return make_verb<NoOptions>("report", "RUN", "measure a run and write its report.html and plots/ anew",
+                              1, 1, false, run);
+}
+
+}  // namespace elbo::cli

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/doctor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "elbo/tasks/history.h"
+#include "elbo/tasks/report.h"
+
+namespace elbo {
+namespace {
+
+constexpr double kStillGaining = 0.01;  // of the whole gain, over the last tenth of the epochs
+
+class Examination {
+ public:
+  explicit Examination(const Path& folder) : folder_(folder) {}
+
+  std::vector<Finding> run() {
+    ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage, "{} is no folder",
+               folder_.string());
+    bool readable = try_to([&] { config_ = open_config(folder_); });
+    readable = try_to([&] { history_ = read_history(folder_); }) && readable;
+    readable = try_to([&] { opened_ = open_run(folder_); }) && readable;
+    if (config_) look_at_training();
+    if (readable && data_is_the_same()) {
+      std::vector<Finding> of_model = summarise(folder_, false).findings;
+      found_.insert(found_.end(), of_model.begin(), of_model.end());
+    }
+    auto gravity = [](const Finding& f) { return f.level == "bad" ? 0 : f.level == "warn" ? 1 : 2; };
+    std::stable_sort(found_.begin(), found_.end(),
+                     [&](auto& a, auto& b) { return gravity(a) < gravity(b); });
+    return found_;
+  }
+
+ private:
+  template <class... Args>
+  void say(const char* level, fmt::format_string<Args...> format, Args&&... args) {
+    found_.push_back({level, fmt::format(format, std::forward<Args>(args)...)});
+  }
+
+  /// False, with a finding, where `read` throws.
+  template <class Read>
+  bool try_to(Read read, const char* level = "bad") {
+    try {
+      read();
+      return true;
+    } catch (const Error& e) {
+      std::string text = e.message();
+      std::replace(text.begin(), text.end(), '\n', ' ');
+      say(level, "{}", text);
+      return false;
+    }
+  }
+
+  void look_at_training() {
+    if (history_.empty()) return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
+    for (const Value& record : history_) {
+      for (const auto& [name, value] : record.as_table()) {
+        if (!value.is_null()) continue;
+        return say("bad",
+                   "training diverged: {} of epoch {} ({}) is not finite. Lower train.lr or set "
+                   "train.clip=1, and train again",
+                   name, record.at("epoch").as_integer(), record.at("split").as_string());
+      }
+    }
+    look_at_steps();
+    look_at_progress();
+  }
+
+  void look_at_steps() {
+    Series skipped = history_of(history_, "train", "skipped_steps");
+    Series factor = history_of(history_, "train", "lr_factor");
+    if (!factor.y.empty() && factor.y.back() < 1) {
+      say("bad",
+          "the run rolled back after non-finite steps and went on with the learning rate times {}. "
+          "Lower train.lr or set train.clip=1",
+          factor.y.back());
+    } else if (!skipped.y.empty() && skipped.y.back() > 0) {
+      say("warn", "{} non-finite step{} skipped. Lower train.lr or set train.clip=1", skipped.y.back(),
+          skipped.y.back() == 1 ? "" : "s");
+    }
+  }
+
+  void look_at_progress() {
+    int64_t done = history_.back().at("epoch").as_integer();
+    if (done < config_->train.epochs) {
+      say("warn", "{} of {} epochs done: go on with elbo resume {}", done, config_->train.epochs,
+          folder_.string());
+    }
+    Series held_out = history_of(history_, "valid", config_->train.stop_on);
+    size_t n = held_out.y.size(), tail = std::max<size_t>(1, n / 10);
+    if (n < 5) return;
+    double gain = held_out.y[0] - held_out.y[n - 1], late = held_out.y[n - 1 - tail] - held_out.y[n - 1];
+    bool last_is_best = *std::min_element(held_out.y.begin(), held_out.y.end()) == held_out.y[n - 1];
+    if (last_is_best && late > kStillGaining * gain) {
+      say("warn",
+          "still improving at the end: the last {} epoch{} brought {:.2g} nats. Train longer "
+          "(train.epochs={})",
+          tail, tail == 1 ? "" : "s", late, 2 * config_->train.epochs);
+    }
+  }
+
+  bool data_is_the_same() {
+    std::string fingerprint;
+    if (!try_to([&] { fingerprint = open_for(*opened_, "").fingerprint; }, "warn")) return false;
+    std::string kept;
+    if (!try_to([&] {
+          Path path = folder_ / "run.json";
+          kept = parse_json(read_text(path), path.string()).at("data").at("sha256").as_string();
+        })) {
+      return false;
+    }
+    if (kept == fingerprint) return true;
+    say("bad", "{} has changed since the run began: its numbers here are of other data",
+        config_->data.path);
+    return true;
+  }
+
+  Path folder_;
+  std::optional<RunConfig> config_;
+  std::optional<Run> opened_;
+  std::vector<Value> history_;
+  std::vector<Finding> found_;
+};
+
+}  // namespace
+
+std::vector<Finding> examine_run(const Path& folder) { return Examination(folder).run(); }
+
+}  // namespace elbo

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "elbo/eval/diagnose.h"
+
+namespace elbo {
+
+/// What can be said about a run folder, the gravest first: that its files are whole and belong
+/// together, how training went, and what diagnose() says of its model.
+///
+/// | finding         | level | holds when |
+/// |-----------------|-------|------------|
+/// | damaged file    | bad   | config.toml, run.json, metrics.jsonl or a model cannot be read |
+/// | diverged        | bad   | a term in metrics.jsonl is not finite, or steps were rolled back |
+/// | skipped steps   | warn  | some steps were not finite |
+/// | unfinished      | warn  | fewer epochs are done than train.epochs |
+/// | still improving | warn  | the last epoch is the best, and the last tenth of the epochs gained more
+///                             than 1 % of the whole gain |
+/// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
+/// | data missing    | warn  | the data cannot be opened, so nothing is measured |
+std::vector<Finding> examine_run(const Path& folder);
+
+}  // namespace elbo

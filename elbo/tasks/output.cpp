@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/output.h"
+
+#include <algorithm>
+
+#include "elbo/io/csv.h"
+#include "elbo/io/image.h"
+#include "elbo/io/npy.h"
+#include "elbo/tensor/convert.h"
+
+namespace elbo {
+namespace {
+
+std::string encoded_csv(const Output& output) {
+  const Tensor& first = output.arrays.at(0).second;
+  int64_t width = first.dim() > 1 ? first.numel() / std::max<int64_t>(first.size(0), 1) : 1;
+  bool named = !output.columns.empty();
+  if (named) width = static_cast<int64_t>(output.columns.size());
+  Tensor x = first.to(at::kFloat).reshape({-1, width}).contiguous();
+  std::vector<std::string> header = output.columns;
+  for (int64_t c = 0; !named && c < width; ++c) header.push_back(std::to_string(c));
+  bool labelled = static_cast<int64_t>(output.labels.size()) == x.size(0) && x.size(0) > 0;
+  if (labelled) header.push_back(output.label_name.empty() ? "label" : output.label_name);
+  std::vector<std::vector<std::string>> rows;
+  const float* value = x.data_ptr<float>();
+  for (int64_t r = 0; r < x.size(0); ++r) {
+    std::vector<std::string> row;
+    for (int64_t c = 0; c < width; ++c) row.push_back(fmt::format("{}", *value++));
+    if (labelled) row.push_back(output.labels[static_cast<size_t>(r)]);
+    rows.push_back(std::move(row));
+  }
+  return encode_csv(header, rows);
+}
+
+Bytes encoded_npz(const Output& output) {
+  std::vector<std::pair<std::string, Array>> entries;
+  for (const auto& [name, tensor] : output.arrays) entries.emplace_back(name, to_array(tensor));
+  return encode_npz(entries);
+}
+
+}  // namespace
+
+void check_output(const Path& path, bool force) {
+  std::string extension = path.extension().string();
+  const std::vector<std::string> known = {".npy", ".npz", ".csv", ".png"};
+  ELBO_CHECK(std::find(known.begin(), known.end(), extension) != known.end(), Code::usage,
+             "--output {}: cannot write '{}' files\nName a file that ends in {}.", path.string(),
+             extension, fmt::join(known, ", "));
+  ELBO_CHECK(force || !std::filesystem::exists(path), Code::usage,
+             "{} is there already\nAdd --force to replace it, or name another file with -o.",
+             path.string());
+}
+
+void write_output(const Path& path, const Output& output, bool force) {
+  check_output(path, force);
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  std::string extension = path.extension().string();
+  if (extension == ".npy") return write_file(path, encode_npy(to_array(output.arrays.at(0).second)));
+  if (extension == ".npz") return write_file(path, encoded_npz(output));
+  if (extension == ".csv") return write_file(path, encoded_csv(output));
+  ELBO_CHECK(!output.picture.empty(), Code::usage,
+             "--output {}: there is no picture of a table\nWrite .csv, .npy or .npz instead.",
+             path.string());
+  write_file(path, encode_png(output.picture));
+}
+
+namespace {
+
+Tensor latents_of_npz(const Path& path) {
+  auto entries = parse_npz(read_file(path), path.string());
+  std::vector<std::string> names;
+  for (const char* wanted : {"z", "mean"}) {
+    for (auto& [name, array] : entries) {
+      if (name == wanted) return to_tensor(array);
+    }
+  }
+  for (auto& [name, array] : entries) names.push_back(name);
+  ELBO_CHECK(entries.size() == 1, Code::data, "{}: no entry 'z' or 'mean'; it has {}", path.string(),
+             fmt::join(names, ", "));
+  return to_tensor(entries[0].second);
+}
+
+Tensor latents_of_csv(const Path& path, int64_t size) {
+  CsvTable table = parse_csv(read_text(path), path.string());
+  std::vector<size_t> columns;
+  for (int64_t j = 0; j < size; ++j) {
+    auto it = std::find(table.header.begin(), table.header.end(), fmt::format("z{}", j));
+    if (it != table.header.end()) columns.push_back(static_cast<size_t>(it - table.header.begin()));
+  }
+  for (size_t c = 0; c < table.columns && columns.empty(); ++c) columns.push_back(c);
+  Tensor out = at::empty({int64_t(table.rows()), int64_t(columns.size())}, at::kFloat);
+  float* value = out.data_ptr<float>();
+  for (size_t r = 0; r < table.rows(); ++r) {
+    for (size_t c : columns) {
+      double number = 0;
+      ELBO_CHECK(parse_number(table.at(r, c), number), Code::data,
+                 "{}:{}: {}: expected a number, got '{}'", path.string(), table.lines[r],
+                 table.column_text(c), table.at(r, c));
+      *value++ = static_cast<float>(number);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Tensor read_latents(const Path& path, int64_t size) {
+  std::string extension = path.extension().string();
+  Tensor z = extension == ".npz"   ? latents_of_npz(path)
+             : extension == ".csv" ? latents_of_csv(path, size)
+                                   : to_tensor(parse_npy(read_file(path), path.string()));
+  ELBO_CHECK(z.dim() >= 1 && z.numel() > 0 && z.size(-1) == size, Code::data,
+             "{}: latents of shape {}, but the model has {} latent dimensions", path.string(),
+             shape_text(z.sizes().vec()), size);
+  return z;
+}
+
+}  // namespace elbo

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "elbo/core/files.h"
+#include "elbo/io/array.h"
+#include "elbo/tensor/tensor_file.h"
+
+namespace elbo {
+
+/// A result that can be written to a file. The extension says how:
+///
+/// | file | holds |
+/// |------|-------|
+/// | .npy | the first array |
+/// | .npz | all arrays |
+/// | .csv | the first array as rows [N, D] under `columns`, then `labels` |
+/// | .png | the picture |
+struct Output {
+  NamedTensors arrays;               ///< the main one first
+  std::vector<std::string> columns;  ///< D names, or empty: 0, 1, ...
+  std::string label_name;            ///< of the labels' column
+  std::vector<std::string> labels;   ///< N, or empty
+  Array picture{DType::u8, {}, {}};  ///< u8 [H, W, C]; empty when the result cannot be seen
+};
+
+/// Throws Error(Code::usage) unless the file has one of these extensions and is not there yet (or
+/// `force` is set). Called before the work, so that none is lost.
+void check_output(const Path& path, bool force);
+
+/// Throws what check_output throws, Error(Code::usage) for .png without a picture, and
+/// Error(Code::resource) where the disk does not take it. Makes missing folders.
+void write_output(const Path& path, const Output& output, bool force);
+
+/// Latents z [.., Z] from a file: an .npy array, the entry "z", "mean" or the only one of an .npz, or
+/// the columns z0, z1, ... of a .csv (all columns where none is named so).
+/// Throws Error(Code::data) when there are none, or their number is not `size`.
+Tensor read_latents(const Path& path, int64_t size);
+
+}  // namespace elbo

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/tables.h"
+
+#include <cmath>
+#include <unordered_set>
+
+namespace elbo {
+namespace {
+
+constexpr int64_t kColumnsShown = 30, kExamplesShown = 3, kRowsCompared = 2000;
+constexpr size_t kMostDistinct = 1000;
+
+std::string cell(double v) { return format_number(v).value; }
+
+std::string more_text(int64_t columns) {
+  return fmt::format("and {} more", columns - kColumnsShown);
+}
+
+/// One column of x [N, D] and its mask, flattened: what is observed, as doubles.
+std::vector<double> observed(const Tensor& x, const Tensor& mask) {
+  Tensor values = x.to(at::kDouble).flatten();
+  if (mask.defined()) values = values.masked_select(mask.flatten() > 0);
+  values = values.contiguous();
+  return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+}
+
+ColumnStatistics statistics_of(std::string name, const std::vector<double>& values, int64_t cells) {
+  ColumnStatistics out;
+  out.name = std::move(name);
+  out.missing = cells - static_cast<int64_t>(values.size());
+  if (values.empty()) return out;
+  out.min = out.max = values[0];
+  std::unordered_set<double> distinct;
+  double sum = 0, squares = 0;
+  for (double v : values) {
+    out.min = std::min(out.min, v);
+    out.max = std::max(out.max, v);
+    sum += v;
+    if (distinct.size() < kMostDistinct) distinct.insert(v);
+  }
+  out.mean = sum / static_cast<double>(values.size());
+  for (double v : values) squares += (v - out.mean) * (v - out.mean);
+  out.sd = std::sqrt(squares / static_cast<double>(values.size()));
+  out.distinct = static_cast<int64_t>(distinct.size());
+  return out;
+}
+
+}  // namespace
+
+std::string column_name(const Schema& schema, int64_t column) {
+  auto c = static_cast<size_t>(column);
+  return c < schema.columns.size() ? schema.columns[c] : fmt::format("column {}", column + 1);
+}
+
+TextTable reconstruction_table(const Scene& scene) {
+  const Schema& schema = scene.run.trained.schema;
+  std::vector<int64_t> rows =
+      spaced_rows(scene.data.size(), std::min(kExamplesShown, scene.data.size()));
+  Reconstruction found = reconstruct(scene.run, scene.data, rows);
+  TextTable out;
+  out.header = {"column"};
+  for (int64_t row : rows) {
+    out.header.push_back(fmt::format("row {}", row));
+    out.header.push_back("model");
+  }
+  for (int64_t c = 0; c < std::min(schema.size(), kColumnsShown); ++c) {
+    Row line = {column_name(schema, c)};
+    for (int64_t r = 0; r < found.x.size(0); ++r) {
+      bool missing = found.mask.defined() && found.mask[r][c].item<float>() == 0;
+      line.push_back(missing ? "" : cell(found.x[r][c].item<double>()));
+      line.push_back(cell(found.result[r][c].item<double>()));
+    }
+    out.rows.push_back(std::move(line));
+  }
+  if (schema.size() > kColumnsShown) out.rows.push_back({more_text(schema.size())});
+  return out;
+}
+
+TextTable moments_table(const Scene& scene) {
+  const Schema& schema = scene.run.trained.schema;
+  std::vector<int64_t> rows = spaced_rows(scene.data.size(), kRowsCompared);
+  Batch batch = scene.data.get(rows);
+  SampleOptions options;
+  options.count = kRowsCompared;
+  options.decode = "sample";
+  options.seed = scene.run.config.seed;
+  Tensor drawn = sample(scene.run, options).x;
+  TextTable out{{"column", "data mean", "model mean", "data sd", "model sd"}, {}};
+  for (int64_t c = 0; c < std::min(schema.size(), kColumnsShown); ++c) {
+    Tensor mask = batch.mask.defined() ? batch.mask.select(1, c) : Tensor();
+    std::vector<double> cells = observed(batch.x.select(1, c), mask);
+    ColumnStatistics data = statistics_of("", cells, batch.size());
+    ColumnStatistics model = statistics_of("", observed(drawn.select(1, c), {}), drawn.size(0));
+    out.rows.push_back(
+        {column_name(schema, c), cell(data.mean), cell(model.mean), cell(data.sd), cell(model.sd)});
+  }
+  if (schema.size() > kColumnsShown) out.rows.push_back({more_text(schema.size())});
+  return out;
+}
+
+Value ColumnStatistics::to_value() const {
+  Value out;
+  out["name"] = name;
+  out["missing"] = missing;
+  out["distinct"] = distinct;
+  out["min"] = min;
+  out["mean"] = mean;
+  out["sd"] = sd;
+  out["max"] = max;
+  return out;
+}
+
+std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max_rows) {
+  const Schema& schema = data.schema();
+  bool is_image = schema.kind == "image";
+  if (is_image) max_rows = std::min<int64_t>(max_rows, 2000);
+  Batch batch = data.get(spaced_rows(data.size(), max_rows));
+  std::vector<ColumnStatistics> out;
+  for (int64_t c = 0; c < schema.shape[0]; ++c) {
+    static constexpr const char* kChannels[] = {"red", "green", "blue"};
+    std::string name = !is_image              ? column_name(schema, c)
+                       : schema.shape[0] == 3 ? std::string(kChannels[c])
+                                              : std::string("grey");
+    Tensor mask = batch.mask.defined() ? batch.mask.select(1, c) : Tensor();
+    Tensor x = batch.x.select(1, c);
+    out.push_back(statistics_of(name, observed(x, mask), x.numel()));
+  }
+  return out;
+}
+
+std::vector<int64_t> label_counts(const Dataset& data) {
+  std::vector<int64_t> out(data.schema().labels.size());
+  std::vector<int64_t> rows = spaced_rows(data.size(), 0);
+  constexpr size_t kRows = 4096;
+  for (size_t begin = 0; begin < rows.size() && !out.empty(); begin += kRows) {
+    std::span<const int64_t> some(rows.data() + begin, std::min(kRows, rows.size() - begin));
+    Tensor y = data.get(some).y;
+    for (int64_t i = 0; y.defined() && i < y.size(0); ++i) ++out.at(size_t(y[i].item<int64_t>()));
+  }
+  return out;
+}
+
+}  // namespace elbo
