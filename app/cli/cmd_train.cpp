@@ -3,51 +3,26 @@
 #include <cmath>
 
 #include "app/cli/commands.h"
+#include "app/cli/config_sources.h"
 #include "app/cli/train_view.h"
 #include "elbo/report/text_table.h"
-#include "elbo/tasks/presets.h"
 #include "elbo/tasks/report.h"
 #include "elbo/tasks/run.h"
 
 namespace elbo::cli {
 namespace {
 
-struct TrainVerbOptions {
-  std::string preset, config, output;
-  std::vector<std::string> set;
+struct TrainVerbOptions : ConfigSources {
+  std::string output;
   bool dry_run = false, print_config = false, report = true;
   void fields(Fields& f) {
-    f("preset", preset, "start from a named set-up; `elbo presets` lists them");
-    f("config", config, "a TOML file of options");
-    f("set", set, "key=value; may be given again");
+    ConfigSources::fields(f);
     f("output", output, "the run folder to make; counts up, never overwrites");
     f("dry_run", dry_run, "show the plan, make two true steps, save, load and stop");
     f("print_config", print_config, "show every option, its value and where it came from, and stop");
     f("report", report, "write report.html at the end");
   }
 };
-
-std::vector<ConfigLayer> layers_of(const TrainVerbOptions& o, const Call& call) {
-  std::vector<ConfigLayer> layers;
-  if (!o.preset.empty()) layers.push_back({"preset " + o.preset, find_preset(o.preset).values});
-  if (!o.config.empty()) {
-    layers.push_back({o.config, parse_toml(read_text(o.config, 1 << 20, Code::usage), o.config)});
-  }
-  layers.push_back(environment_layer());
-  ConfigLayer set{"command line", Value::table()};
-  for (const std::string& setting : o.set) {
-    size_t equals = setting.find('=');
-    ELBO_CHECK(equals != std::string::npos && equals > 0, Code::usage,
-               "--set: expected key=value, got '{}'", setting);
-    Value layer = Value::table();
-    layer.set_path(setting.substr(0, equals), parse_setting(setting.substr(equals + 1)));
-    set.values = merge(set.values, layer);
-  }
-  set.values = merge(set.values, call.config.values);
-  if (!call.positionals.empty()) set.values["data"]["path"] = call.positionals[0];
-  layers.push_back(set);
-  return layers;
-}
 
 int print_config(const ResolvedConfig& resolved, Console& console) {
   std::vector<Row> rows;

@@ -10,7 +10,20 @@ namespace elbo::cli {
 Verb train_verb();
 Verb resume_verb();
 Verb eval_verb();
+Verb sample_verb();
+Verb reconstruct_verb();
+Verb encode_verb();
+Verb decode_verb();
+Verb interpolate_verb();
+Verb traverse_verb();
 Verb report_verb();
+Verb compare_verb();
+Verb doctor_verb();
+Verb describe_verb();
+Verb info_verb();
+Verb list_verb();
+Verb presets_verb();
+Verb completion_verb();
 
 /// What follows training, fresh or resumed: evaluation, report, next steps; returns the exit code.
 int finish_run(const RunResult& result, bool report, Console& console);

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <new>
 
+#include "app/cli/flags.h"
 #include "app/cli/help.h"
-#include "app/cli/verb.h"
 #include "elbo/tensor/torch.h"
 
 namespace elbo::cli {
@@ -18,38 +18,8 @@ void on_signal(int signal) {
   if (stop_requested.exchange(true) && signal == SIGINT) _exit(130);
 }
 
-/// The flags every verb takes.
-struct CommonOptions {
-  bool json = false, quiet = false, verbose = false, help = false;
-  void fields(Fields& f) {
-    f("json", json, "print one JSON document on stdout");
-    f("quiet", quiet, "no narration");
-    f("verbose", verbose, "more narration");
-    f("help", help, "what this command does and takes");
-  }
-};
-
-/// All that may stand on a verb's command line.
-struct Listing {
-  CommonOptions common;
-  RunConfig config;
-  std::shared_ptr<Fields> own;
-  Fields common_fields;
-  Fields all;
-};
-
-std::unique_ptr<Listing> list_flags(const Verb& verb) {
-  auto out = std::make_unique<Listing>();
-  out->own = verb.options();
-  out->common.fields(out->common_fields);
-  out->all.append(*out->own);
-  out->all.append(out->common_fields);
-  if (verb.takes_config) out->config.fields(out->all);
-  return out;
-}
-
 int run_verb(const Verb& verb, const std::vector<std::string>& words) {
-  auto listing = list_flags(verb);
+  auto listing = flags_of(verb);
   Args args = parse_args(words, listing->all);
   Value own = Value::table(), common = Value::table();
   Console console(false, false, false);

@@ -111,7 +111,7 @@ std::string network_text(const Part& part) {
 
 }  // namespace
 
-void tell_plan(const Plan& plan, Console& console) {
+std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
   const RunConfig& c = plan.resolved.config;
   const Schema& schema = plan.data.schema;
   std::string data = fmt::format("{}: {} train", schema.name, with_commas(plan.data.train->size()));
@@ -119,18 +119,23 @@ void tell_plan(const Plan& plan, Console& console) {
   if (plan.data.test) data += fmt::format(", {} test", with_commas(plan.data.test->size()));
   data += ", " + schema.shape_text();
   if (!schema.labels.empty()) data += fmt::format(", {} labels", schema.labels.size());
-  console.tell("data", data);
-  for (const std::string& reason : plan.why) {
-    if (console.verbose()) console.tell("", reason);
-  }
-  console.tell("model", fmt::format("{}, {} latent dimensions, {} posterior, {} prior, {} likelihood, {} parameters",
-                                    network_text(c.model.encoder), c.model.latent, c.model.posterior.type,
-                                    c.model.prior.type, c.model.likelihood.type,
-                                    with_commas(parameter_count(*plan.fresh.model))));
+  std::string model =
+      fmt::format("{}, {} latent dimensions, {} posterior, {} prior, {} likelihood, {} parameters",
+                  network_text(c.model.encoder), c.model.latent, c.model.posterior.type,
+                  c.model.prior.type, c.model.likelihood.type,
+                  with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
-  console.tell("plan", fmt::format("{} epochs of {} steps, {} {:g}, autograd engine, {} thread{}",
-                                   c.train.epochs, steps, c.train.optimizer.type, c.train.lr,
-                                   at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s"));
+  std::string how = fmt::format("{} epochs of {} steps, {} {:g}, autograd engine, {} thread{}",
+                                c.train.epochs, steps, c.train.optimizer.type, c.train.lr,
+                                at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+  return {{"data", data}, {"model", model}, {"plan", how}};
+}
+
+void tell_plan(const Plan& plan, Console& console) {
+  for (const auto& [label, text] : plan_lines(plan)) console.tell(label, text);
+  for (const std::string& reason : plan.why) {
+    if (console.verbose()) console.tell("why", reason);
+  }
 }
 
 void tell_findings(const std::vector<Finding>& findings, Console& console) {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/result.h"
+
+#include "elbo/tasks/tables.h"
+
+namespace elbo::cli {
+
+Run open_for_use(const Path& folder) {
+  Run run = open_run(folder);
+  set_threads(run.config.threads);
+  return run;
+}
+
+DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options) {
+  ELBO_CHECK(call.positionals.size() > 1 || !run.config.data.path.empty(), Code::usage,
+             "{} does not say what it was trained on\nName the data after it.", run.folder.string());
+  DataSource data = open_for(run, call.positionals.size() > 1 ? call.positionals[1] : "");
+  std::string name;
+  if (options.split == "held-out") return held_out_split(data, name);
+  DatasetPtr out = options.split == "train"   ? data.train
+                   : options.split == "valid" ? data.valid
+                                              : data.test;
+  ELBO_CHECK(out, Code::data, "{} has no {} split", data.schema.name, options.split);
+  return out;
+}
+
+Path output_path(const OutputOptions& options, const Run& run, const std::string& stem) {
+  const char* extension = run.trained.schema.kind == "image" ? ".png" : ".csv";
+  Path path = options.output.empty() ? Path(stem + extension) : Path(options.output);
+  check_output(path, options.force);
+  return path;
+}
+
+int finish(const Path& path, const OutputOptions& options, const Output& output, Value more,
+           Console& console) {
+  write_output(path, output, options.force);
+  console.result(path.string());
+  Value document;
+  document["output"] = path.string();
+  for (const auto& [name, tensor] : output.arrays) {
+    document["arrays"][name] = Value::list(tensor.sizes().vec());
+  }
+  console.document(merge(document, more));
+  return 0;
+}
+
+std::vector<std::string> data_columns(const Schema& schema) {
+  std::vector<std::string> out;
+  for (int64_t c = 0; schema.kind != "image" && c < schema.size(); ++c) {
+    out.push_back(column_name(schema, c));
+  }
+  return out;
+}
+
+std::vector<std::string> latent_columns(int64_t size) {
+  std::vector<std::string> out;
+  for (int64_t j = 0; j < size; ++j) out.push_back(fmt::format("z{}", j));
+  return out;
+}
+
+std::vector<std::string> label_texts(const Tensor& y, const Schema& schema) {
+  std::vector<std::string> out;
+  for (int64_t i = 0; y.defined() && i < y.size(0); ++i) {
+    out.push_back(y.is_floating_point() ? fmt::format("{}", y[i].item<float>())
+                                        : schema.labels.at(size_t(y[i].item<int64_t>())));
+  }
+  return out;
+}
+
+}  // namespace elbo::cli
