@@ -104,8 +104,8 @@ void tell_plan(const Plan& plan, Console& console) {
                                     c.model.prior.type, c.model.likelihood.type,
                                     with_commas(parameter_count(*plan.fresh.model))));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
-  console.tell("plan", fmt::format("{} epochs of {} steps, {} {:g}, autograd engine, {} thread{}",
-                                   c.train.epochs, steps, c.train.optimizer.type, c.train.lr,
+  console.tell("plan", fmt::format("{} epochs of {} step{}, {} {:g}, autograd engine, {} thread{}",
+                                   c.train.epochs, steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
                                    at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s"));
 }
 
