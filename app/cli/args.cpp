@@ -16,6 +16,7 @@ const Field* field_for(const std::string& name, const Fields& known) {
   const Field* found = nullptr;
   for (const Field& field : known.all()) {
     if (last_word(field.name) != name) continue;
+    if (found && field.name.starts_with("eval.")) continue;
     if (found) return nullptr;
     found = &field;
   }

@@ -19,7 +19,8 @@ struct TrainVerbOptions : ConfigSources {
     ConfigSources::fields(f);
     f("output", output, "the run folder to make; counts up, never overwrites");
     f("dry_run", dry_run, "show the plan, make two true steps, save, load and stop");
-    f("print_config", print_config, "show every option, its value and where it came from, and stop");
+    f("print_config", print_config,
+      "show every option, its value and where it came from, and stop");
     f("report", report, "write report.html at the end");
   }
 };
@@ -41,6 +42,19 @@ int print_config(const ResolvedConfig& resolved, Console& console) {
   return 0;
 }
 
+/// A folder that goes when it is no longer needed, with its parent where that was not there before.
+struct TemporaryFolder {
+  TemporaryFolder(const Path& parent, const std::string& name)
+      : made_parent(!std::filesystem::exists(parent)), path(make_unique_folder(parent, name)) {}
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+    if (made_parent) std::filesystem::remove(path.parent_path(), ignored);  // when it is empty
+  }
+  bool made_parent;
+  Path path;
+};
+
 /// Two true steps on the first rows, a save and a load, in a folder that is removed again.
 void try_out(Plan& plan, const Path& parent, Console& console) {
   Plan small = plan;
@@ -51,21 +65,21 @@ void try_out(Plan& plan, const Path& parent, Console& console) {
   small.data.valid = small.data.test = nullptr;
   small.resolved.config.train.epochs = 1;
   small.resolved.values["train"]["epochs"] = 1;
-  Path folder = train_run(small, parent, "dry-run", nullptr, nullptr).folder;
-  read_model(folder / "best");
-  std::filesystem::remove_all(folder);
+  TemporaryFolder folder(parent, "dry-run");
+  read_model(train_run(small, folder.path, "run", nullptr, nullptr).folder / "best");
   console.tell("dry run", "two steps made, the model saved and loaded; nothing is left behind");
 }
 
 int run(const TrainVerbOptions& o, Call& call) {
+  std::string asked = Path(o.output).filename().string();
+  ELBO_CHECK(o.output.empty() || (!asked.empty() && asked != "." && asked != ".."), Code::usage,
+             "--output: '{}' names no folder to make", o.output);
   Plan plan = make_plan(layers_of(o, call));
   if (o.print_config) return print_config(plan.resolved, call.console);
   tell_plan(plan, call.console);
   Path output = o.output.empty() ? Path("runs") / plan.data.schema.name : Path(o.output);
   Path parent = output.has_parent_path() ? output.parent_path() : Path(".");
   std::string name = output.filename().string();
-  ELBO_CHECK(!name.empty() && name != "." && name != "..", Code::usage,
-             "--output: '{}' names no folder to make", o.output);
   if (o.dry_run) return try_out(plan, parent, call.console), 0;
   TrainView view(call.console, plan.resolved.config.train.epochs);
   RunResult result = train_run(plan, parent, name, &view, stop_flag());
@@ -77,7 +91,8 @@ int run(const TrainVerbOptions& o, Call& call) {
 int finish_run(const RunResult& result, bool report, Console& console) {
   std::string folder = result.folder.string();
   if (result.ending == Ending::stopped) {
-    console.tell("stopped", fmt::format("the run is saved; take it up again with: elbo resume {}", folder));
+    console.tell("stopped",
+                 fmt::format("the run is saved; take it up again with: elbo resume {}", folder));
     return static_cast<int>(Code::stopped);
   }
   RunSummary summary = summarise(result.folder, report);

@@ -18,7 +18,12 @@ std::vector<ConfigLayer> layers_of(const ConfigSources& o, const Call& call) {
     ELBO_CHECK(equals != std::string::npos && equals > 0, Code::usage,
                "--set: expected key=value, got '{}'", setting);
     Value layer = Value::table();
-    layer.set_path(setting.substr(0, equals), parse_setting(setting.substr(equals + 1)));
+    std::string key = setting.substr(0, equals);
+    try {
+      layer.set_path(key, parse_setting(setting.substr(equals + 1)));
+    } catch (const Error& e) {
+      fail(Code::usage, "--set {}: {}", key, e.message());
+    }
     set.values = merge(set.values, layer);
   }
   set.values = merge(set.values, call.config.values);

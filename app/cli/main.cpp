@@ -104,6 +104,13 @@ int guarded(const std::vector<std::string>& words) {
   }
 }
 
+/// The exit code where a disk or a pipe did not take what was printed.
+int after_lost_output(int code) {
+  Console(false, false, false).error(
+      Error(Code::resource, "standard output did not take all that was printed\nIs its disk full?"));
+  return code == 0 ? static_cast<int>(Code::resource) : code;
+}
+
 }  // namespace
 
 const std::atomic<bool>* stop_flag() {
@@ -116,6 +123,7 @@ const std::atomic<bool>* stop_flag() {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   int code = elbo::cli::guarded({argv + 1, argv + argc});
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) code = elbo::cli::after_lost_output(code);
   // Unloading LibTorch takes a quarter of a second and frees nothing anybody needs.
   std::fflush(nullptr);
   _exit(code);

@@ -125,8 +125,8 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
                   c.model.prior.type, c.model.likelihood.type,
                   with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
-  std::string how = fmt::format("{} epochs of {} steps, {} {:g}, autograd engine, {} thread{}",
-                                c.train.epochs, steps, c.train.optimizer.type, c.train.lr,
+  std::string how = fmt::format("{} epochs of {} step{}, {} {:g}, autograd engine, {} thread{}",
+                                c.train.epochs, steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
                                 at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
   return {{"data", data}, {"model", model}, {"plan", how}};
 }

@@ -220,9 +220,18 @@ void Fields::read_table(const Value& table, const std::string& prefix, std::stri
       read_table(item, name + ".", where);
       continue;
     }
-    std::vector<std::string> known;
-    for (const Field& f : fields_) known.push_back(f.name);
-    fail(Code::usage, "{}unknown option '{}'{}", where, name, suggestion(name, known));
+    ELBO_CHECK(!is_section, Code::usage, "{}{}: expected a table of options, got {}", where, name,
+               item.kind());
+    std::vector<std::string> beside, all;  // all sections together would be a wall of names
+    for (const Field& f : fields_) {
+      all.push_back(f.name);
+      if (!f.name.starts_with(prefix)) continue;
+      std::string known = f.name.substr(0, f.name.find('.', prefix.size()));
+      if (beside.empty() || beside.back() != known) beside.push_back(known);
+    }
+    all.insert(all.end(), beside.begin(), beside.end());
+    fail(Code::usage, "{}unknown option '{}'{}{}", where, name, did_you_mean(name, all),
+         suggestion("", beside));
   }
 }
 
@@ -257,7 +266,8 @@ std::string_view last_word(std::string_view name) { return name.substr(name.rfin
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
   if (name.size() > 100) return "";
   std::string best;
-  size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
+  // A name of which no letter is left is not near.
+  size_t best_distance = std::min(std::max<size_t>(2, name.size() / 3) + 1, name.size());
   for (const std::string& candidate : known) {
     // "epoch" should find "train.epochs": the last words are compared too, at the price of one.
     size_t distance = std::min(edit_distance(name, candidate),
@@ -270,9 +280,13 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
-std::string suggestion(std::string_view name, const std::vector<std::string>& known) {
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   std::string nearest = nearest_name(name, known);
-  std::string out = nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
+  return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
+}
+
+std::string suggestion(std::string_view name, const std::vector<std::string>& known) {
+  std::string out = did_you_mean(name, known);
   if (!known.empty()) out += fmt::format("\nKnown: {}", fmt::join(known, ", "));
   return out;
 }

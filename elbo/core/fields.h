@@ -47,7 +47,7 @@ struct Field {
   std::string type;  ///< "integer", "number", "text", "true|false", "list of integers", "a|b|c" ...
   std::string range;
   std::string help;
-  const FamilyInfo* family = nullptr;   ///< for a part: the family it names a member of
+  const FamilyInfo* family = nullptr;  ///< for a part: the family it names a member of
   std::function<Value()> get;
   std::function<void(const Value&)> set;  ///< throws Error(Code::usage) without the field's name
 };
@@ -119,7 +119,9 @@ Value write_options(Options options) {
 
 /// The known name nearest to `name` by edit distance, or "" when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
-/// "; did you mean 'x'? Known: a, b, c" for the end of an unknown-name message.
+/// "; did you mean 'x'?" or "" for the end of an unknown-name message.
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
+/// The same and "\nKnown: a, b, c" for the end of an unknown-name message.
 std::string suggestion(std::string_view name, const std::vector<std::string>& known);
 
 /// Lays `upper` over `lower`: tables merge key by key; a part whose type changes drops the options

@@ -16,9 +16,8 @@ struct MlpLike {
 const Family<std::string, int>& parts() {
   static const auto family = [] {
     Family<std::string, int> f("network", "a test family");
-    f.row<MlpLike>("mlp", "dense", "", [](const MlpLike& o, int n) {
-      return fmt::format("mlp {} {}", o.sizes[0], n);
-    });
+    f.row<MlpLike>("mlp", "dense", "",
+                   [](const MlpLike& o, int n) { return fmt::format("mlp {} {}", o.sizes[0], n); });
     f.row<NoOptions>("none", "nothing", "", [](const NoOptions&, int) { return std::string(); });
     return f;
   }();
@@ -82,11 +81,22 @@ TEST(Fields, NamesTheOptionTheFindingAndTheExpectation) {
   EXPECT_EQ(message_of("network = { type = 'mlp', size = 3 }"),
             "test.toml: network: network 'mlp': unknown option 'size'; did you mean 'sizes'?");
   EXPECT_EQ(message_of("quiet = 1"), "test.toml: quiet: expected true or false, got 1");
-  EXPECT_EQ(message_of("train = 3"), "test.toml: unknown option 'train'");
+  EXPECT_EQ(message_of("train = 3"),
+            "test.toml: train: expected a table of options, got a whole number");
+  EXPECT_EQ(message_of("trian = 3"), "test.toml: unknown option 'trian'; did you mean 'train'?");
 }
 
 TEST(Fields, OneItemStandsForAListOfOne) {
   EXPECT_EQ(parts().make(Part("mlp", parse_toml("sizes = 5", "")), 2), "mlp 5 2");
+}
+
+TEST(ParseSetting, TakesListsOfBareWordsAndRefusesHalfATable) {
+  EXPECT_EQ(parse_setting("[unit, binarise]"), Value(Value::List{"unit", "binarise"}));
+  EXPECT_EQ(parse_setting("[8,16]"), Value(Value::List{8, 16}));
+  EXPECT_EQ(parse_setting("[]"), Value(Value::List{}));
+  EXPECT_EQ(parse_setting("photos"), Value("photos"));
+  EXPECT_THROW(parse_setting("{ type = vamp }"), Error);
+  EXPECT_THROW(parse_setting("[unit"), Error);
 }
 
 TEST(Merge, KeepsOptionsOfTheSameTypeAndDropsThoseOfAnother) {

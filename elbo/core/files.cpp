@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kTemporary = ".tmp-";  ///< between a name and the number of the process
+
 std::string reason() { return std::strerror(errno); }
 
 /// An open file descriptor, closed on the way out.
@@ -52,7 +54,7 @@ void write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
 
 Path temporary_name(const Path& path) {
   return folder_of(path) /
-         fmt::format("{}.tmp-{}", path.filename().string(), static_cast<long>(::getpid()));
+         fmt::format("{}{}{}", path.filename().string(), kTemporary, static_cast<long>(::getpid()));
 }
 
 }  // namespace
@@ -133,6 +135,19 @@ void replace_folder(const Path& path, const std::function<void(const Path&)>& fi
   }
   sync_folder(folder_of(path));
   fs::remove_all(temporary, ignored);
+}
+
+void remove_leftovers(const Path& folder) {
+  std::vector<Path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::string name = entry.path().filename().string();
+    size_t at = name.rfind(kTemporary);
+    size_t digits = at == std::string::npos ? name.size() : at + std::strlen(kTemporary);
+    bool is_number = name.find_first_not_of("0123456789", digits) == std::string::npos;
+    if (digits < name.size() && is_number) found.push_back(entry.path());
+  }
+  std::error_code ignored;
+  for (const Path& path : found) fs::remove_all(path, ignored);
 }
 
 Path make_unique_folder(const Path& parent, const std::string& name) {

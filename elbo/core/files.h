@@ -34,6 +34,9 @@ void write_file(const Path& path, std::string_view text);
 /// in one step (the old folder goes last). Readers see the old or the new folder, never a mixture.
 void replace_folder(const Path& path, const std::function<void(const Path&)>& fill);
 
+/// Removes what write_file and replace_folder of a killed process left half-written in a folder.
+void remove_leftovers(const Path& folder);
+
 /// Makes `parent/name`, or `parent/name-2`, `-3`, ... when taken. Never reuses an existing folder.
 Path make_unique_folder(const Path& parent, const std::string& name);
 

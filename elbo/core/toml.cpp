@@ -94,6 +94,20 @@ Value parse_setting(std::string_view text) {
     if (parsed.as_table().size() == 1) return parsed.at("v");
   } catch (const Error&) {
   }
+  bool is_list = text.starts_with('[') && text.ends_with(']');
+  if (is_list && text.find_first_of("\"'{}") == std::string_view::npos) {
+    Value::List items;  // words without their quotes, which a shell takes away
+    for (size_t begin = 1, end; begin < text.size(); begin = end + 1) {
+      end = std::min(text.find(',', begin), text.size() - 1);
+      std::string_view item = text.substr(begin, end - begin);
+      item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
+      item = item.substr(0, item.find_last_not_of(' ') + 1);
+      if (!item.empty()) items.push_back(parse_setting(item));
+    }
+    return items;
+  }
+  ELBO_CHECK(!text.starts_with('[') && !text.starts_with('{'), Code::usage,
+             "'{}' is not a TOML value\nTexts inside need quotes: '{{ type = \"normal\" }}'.", text);
   return std::string(text);
 }
 

@@ -82,7 +82,9 @@ std::string to_json(const Value& value, int indent = -1);
 
 /// Parses TOML 1.0. Dates are refused. Throws Error(Code::usage) with line and column.
 Value parse_toml(std::string_view text, std::string_view where);
-/// Parses the right-hand side of `key=...` on a command line: TOML, or else the bare text itself.
+/// Parses the right-hand side of `key=...` on a command line: TOML, a list of bare words
+/// `[a, b]`, or else the bare text itself. Throws Error(Code::usage) for what begins as a list or
+/// table and is none.
 Value parse_setting(std::string_view text);
 std::string to_toml(const Value& table);
 /// One TOML value on one line, e.g. `{ type = "mlp", sizes = [400] }`.

@@ -89,16 +89,27 @@ Value run_description(const Plan& plan) {
 
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop) {
-  Path folder = make_unique_folder(parent, name);
-  // Resolved and absolute, so that the run can be resumed from anywhere.
-  Value values = plan.resolved.values;
-  std::string path = plan.resolved.config.data.path;
-  if (std::filesystem::exists(path)) path = std::filesystem::absolute(path).string();
-  values["data"]["path"] = path;
-  write_file(folder / "config.toml", to_toml(values));
-  write_file(folder / "run.json", to_json(run_description(plan), 2) + "\n");
-  TrainContext context = context_of(plan, folder, listener, stop);
-  return {folder, train(context, false)};
+  bool made_parent = !std::filesystem::exists(parent);
+  Path folder = make_unique_folder(parent, name).lexically_normal();
+  try {
+    // Resolved and absolute, so that the run can be resumed from anywhere.
+    Value values = plan.resolved.values;
+    std::string path = plan.resolved.config.data.path;
+    if (std::filesystem::exists(path)) path = std::filesystem::absolute(path).string();
+    values["data"]["path"] = path;
+    write_file(folder / "run.json", to_json(run_description(plan), 2) + "\n");
+    write_file(folder / "config.toml", to_toml(values));
+    TrainContext context = context_of(plan, folder, listener, stop);
+    return {folder, train(context, false)};
+  } catch (...) {
+    // What was refused before the first step leaves nothing behind.
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder / "metrics.jsonl")) {
+      std::filesystem::remove_all(folder, ignored);
+      if (made_parent) std::filesystem::remove(parent, ignored);  // when it is empty
+    }
+    throw;
+  }
 }
 
 namespace {

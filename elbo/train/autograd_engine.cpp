@@ -29,6 +29,8 @@ class AutogradEngine : public Engine {
     StepResult out;
     for (Seat& seat : seats_) {
       Rng own = rng.stream(seat.player->name());
+      std::vector<Tensor> buffers = seat.player->module().buffers();
+      std::vector<Tensor> kept = clones(buffers);
       Loss loss = seat.player->loss(batch, own, time);
       for (Tensor& p : seat.params) p.mutable_grad().reset();
       loss.total.backward();
@@ -39,6 +41,7 @@ class AutogradEngine : public Engine {
       if (!std::isfinite(norm) || !std::isfinite(loss.total.item<double>())) {
         out.finite = false;
         out.broken = where_broken(seat);
+        restore(buffers, kept);
         return out;
       }
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
@@ -71,6 +74,16 @@ class AutogradEngine : public Engine {
       grads.push_back(p.grad());
     }
     return at::stack(at::_foreach_norm(grads)).norm().item<double>();
+  }
+  static std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
+    std::vector<Tensor> out;
+    for (const Tensor& t : tensors) out.push_back(t.clone());
+    return out;
+  }
+  /// The forward pass of a bad step has moved running statistics before it was found to be bad.
+  static void restore(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) {
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(from[i]);
   }
   static void scale_gradients(const std::vector<Tensor>& params, double factor) {
     for (const Tensor& p : params) p.grad().mul_(factor);

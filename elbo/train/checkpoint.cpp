@@ -6,8 +6,6 @@ namespace elbo {
 void write_checkpoint(const Path& folder, const TrainedModel& model, const Checkpoint& checkpoint,
                       uint64_t seed) {
   Value state;
-  state["format"] = "elbo training state";
-  state["version"] = 1;
   state["seed"] = static_cast<int64_t>(seed);
   state["progress"] = checkpoint.progress.to_value();
   NamedTensors tensors = checkpoint.engine;

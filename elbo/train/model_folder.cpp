@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/model_folder.h"
 
+#include <algorithm>
+
 namespace elbo {
 namespace {
 
 constexpr int64_t kVersion = 1;
 constexpr uint64_t kMaxDescription = uint64_t{64} << 20;
+
+std::string format_of(const std::string& stem) {
+  return stem == "model" ? "elbo model" : "elbo training state";
+}
+
+const char* remedy_for(const std::string& stem) {
+  return stem == "model"
+             ? "\nRestore the file from a copy, or use the model in last/ or best/ beside it."
+             : "\nRestore the file from a copy. Without it the run cannot be resumed, but its "
+               "model can be used.";
+}
 
 std::string seal(const Value& description) {
   Value open = description;
@@ -27,15 +40,45 @@ NamedTensors without_prefix(const std::string& prefix, const NamedTensors& tenso
   return out;
 }
 
-/// Runs `read`, turning what it throws into an Error(Code::model) that starts with the file's name.
+/// Runs `read`, turning what it throws into an Error(Code::model) that starts with a file's name.
 template <class Read>
-auto reading(const std::string& where, Read read) {
+auto reading(const Path& file, Read read) {
+  std::string where = file.string(), beside = (file.parent_path() / "").string();
   try {
     return read();
   } catch (const Error& e) {
-    bool named = e.message().starts_with(where);
+    bool named = e.message().find(beside) != std::string::npos;
     throw Error(Code::model, named ? e.message() : where + ": " + e.message());
+  } catch (const std::exception&) {  // LibTorch or the allocator, faced with impossible sizes
+    fail(Code::model, "{}: describes a model that cannot be built", where);
   }
+}
+
+int64_t largest_integer(const Value& value) {
+  int64_t out = 0;
+  if (value.is_integer()) out = value.as_integer();
+  if (value.is_list()) {
+    for (const Value& item : value.as_list()) out = std::max(out, largest_integer(item));
+  }
+  if (value.is_table()) {
+    for (const auto& [key, item] : value.as_table()) out = std::max(out, largest_integer(item));
+  }
+  return out;
+}
+
+/// Refuses sizes that the tensors cannot bear out before anything of those sizes is made: n units
+/// have n weights at least, and no network shrinks an example more than a thousandfold unweighted.
+void check_plausible(const Value& model, const Schema& schema, const NamedTensors& tensors) {
+  int64_t stored = 1;
+  for (const auto& [name, tensor] : tensors) stored += tensor.numel();
+  int64_t largest = largest_integer(model);
+  ELBO_CHECK(largest <= stored, Code::model,
+             "an option is {}, more than the {} numbers stored can make true", largest, stored);
+  double size = 1;
+  for (int64_t d : schema.shape) size *= static_cast<double>(d);
+  ELBO_CHECK(size <= 1024.0 * static_cast<double>(stored), Code::model,
+             "an example of {:g} elements, more than the {} numbers stored can make true", size,
+             stored);
 }
 
 }  // namespace
@@ -43,6 +86,11 @@ auto reading(const std::string& where, Read read) {
 void write_sealed(const Path& folder, const std::string& stem, Value description,
                   const NamedTensors& tensors) {
   Bytes bytes = encode_tensors(tensors);
+  Value body = std::move(description);
+  description = Value::table();
+  description["format"] = format_of(stem);
+  description["version"] = kVersion;
+  for (auto& [key, item] : body.as_table()) description[key] = std::move(item);
   description["tensors"]["file"] = stem + ".safetensors";
   description["tensors"]["bytes"] = static_cast<int64_t>(bytes.size());
   description["tensors"]["sha256"] = sha256(bytes);
@@ -55,9 +103,12 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
   Path json = folder / (stem + ".json");
   std::string where = json.string();
   std::string text = read_text(json, kMaxDescription, Code::model);
-  return reading(where, [&] {
+  return reading(json, [&] {
     Sealed out;
     out.description = parse_json(text, where, Code::model);
+    const Value* format = out.description.find("format");
+    ELBO_CHECK(format && *format == Value(format_of(stem)), Code::model, "{}: not an {} file",
+               where, format_of(stem));
     const Value* version = out.description.find("version");
     ELBO_CHECK(version && version->is_integer(), Code::model, "{}: no format version", where);
     ELBO_CHECK(version->as_integer() == kVersion, Code::model,
@@ -66,9 +117,8 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
     bool intact = to_json(out.description, 2) + "\n" == text &&
                   out.description.at("checksum").as_string() == seal(out.description);
     ELBO_CHECK(intact, Code::model,
-               "{}: damaged or edited: its text does not match its checksum\nRestore the file from "
-               "a copy, or use the model in last/ or best/ beside it.",
-               where);
+               "{}: damaged or edited: its text does not match its checksum{}", where,
+               remedy_for(stem));
     const Value& entry = out.description.at("tensors");
     ELBO_CHECK(entry.at("file").as_string() == stem + ".safetensors", Code::model,
                "{}: names an unexpected tensors file", where);
@@ -77,9 +127,8 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
     bool same = static_cast<int64_t>(bytes.size()) == entry.at("bytes").as_integer() &&
                 sha256(bytes) == entry.at("sha256").as_string();
     ELBO_CHECK(same, Code::model,
-               "{}: damaged: its bytes do not match the checksum in {}.json\nRestore the file from "
-               "a copy, or use the model in last/ or best/ beside it.",
-               file.string(), stem);
+               "{}: damaged: its bytes do not match the checksum in {}.json{}", file.string(), stem,
+               remedy_for(stem));
     out.tensors = parse_tensors(bytes, file.string());
     return out;
   });
@@ -87,8 +136,6 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
 
 void write_model(const Path& folder, const TrainedModel& trained) {
   Value description;
-  description["format"] = "elbo model";
-  description["version"] = kVersion;
   description["model"] = write_options(trained.options);
   description["schema"] = trained.schema.to_value();
   Value::List parts;
@@ -103,8 +150,9 @@ void write_model(const Path& folder, const TrainedModel& trained) {
 
 TrainedModel read_model(const Path& folder) {
   Sealed sealed = read_sealed(folder, "model");
-  std::string where = (folder / "model.json").string();
-  return reading(where, [&] {
+  Path json = folder / "model.json";
+  std::string where = json.string();
+  return reading(json, [&] {
     TrainedModel out;
     out.options = read_options<ModelOptions>(sealed.description.at("model"), where);
     out.schema = Schema::from_value(sealed.description.at("schema"));
@@ -113,6 +161,7 @@ TrainedModel read_model(const Path& folder) {
       parts.push_back(Part::from_value(v));
     }
     out.metrics = sealed.description.at("metrics");
+    check_plausible(sealed.description.at("model"), out.schema, sealed.tensors);
     out.pipeline = std::make_shared<Pipeline>(parts, out.schema);
     Rng rng(0);
     out.model = make_model(out.options, out.schema, rng);

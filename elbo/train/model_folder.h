@@ -31,7 +31,8 @@ void write_model(const Path& folder, const TrainedModel& trained);
 /// Throws Error(Code::model) saying what is wrong with a folder that is not exactly as written.
 TrainedModel read_model(const Path& folder);
 
-/// A .json beside its .safetensors, sealed as above. `stem` is "model" or "state".
+/// A .json beside its .safetensors, sealed as above. `stem` is "model" or "state"; the format's
+/// name and version are added to the description.
 void write_sealed(const Path& folder, const std::string& stem, Value description,
                   const NamedTensors& tensors);
 struct Sealed {

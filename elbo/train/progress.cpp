@@ -34,6 +34,7 @@ Value TermSums::to_value() const {
 TermSums TermSums::from_value(const Value& value) {
   TermSums out;
   out.examples_ = value.at("examples").as_integer();
+  ELBO_CHECK(out.examples_ >= 0, Code::model, "examples is {}, expected 0 or more", out.examples_);
   for (const auto& [name, sum] : value.at("sums").as_table()) {
     out.sums_[name] = at::scalar_tensor(sum.as_number(), at::kDouble);
   }
@@ -57,16 +58,23 @@ Value Progress::to_value() const {
 }
 
 Progress Progress::from_value(const Value& value) {
+  auto count = [&](const char* key) {
+    int64_t n = value.at(key).as_integer();
+    ELBO_CHECK(n >= 0, Code::model, "{} is {}, expected 0 or more", key, n);
+    return n;
+  };
   Progress out;
-  out.epoch = value.at("epoch").as_integer();
-  out.step_in_epoch = value.at("step_in_epoch").as_integer();
-  out.step = value.at("step").as_integer();
-  out.skipped = value.at("skipped").as_integer();
-  out.bad_in_a_row = value.at("bad_in_a_row").as_integer();
+  out.epoch = count("epoch");
+  out.step_in_epoch = count("step_in_epoch");
+  out.step = count("step");
+  out.skipped = count("skipped");
+  out.bad_in_a_row = count("bad_in_a_row");
   out.rolled_back = value.at("rolled_back").as_bool();
   out.lr_factor = value.at("lr_factor").as_number();
+  ELBO_CHECK(out.lr_factor > 0 && out.lr_factor <= 1, Code::model,
+             "lr_factor is {}, expected more than 0 and at most 1", out.lr_factor);
   if (!value.at("best").is_null()) out.best = value.at("best").as_number();
-  out.best_epoch = value.at("best_epoch").as_integer();
+  out.best_epoch = count("best_epoch");
   out.epoch_seconds = value.at("epoch_seconds").as_number();
   out.sums = TermSums::from_value(value.at("sums"));
   return out;

@@ -39,6 +39,7 @@ struct Progress {
   double epoch_seconds = 0;  ///< spent on the present epoch
   TermSums sums;
   Value to_value() const;
+  /// Throws Error for anything to_value could not have written.
   static Progress from_value(const Value& value);
 };
 

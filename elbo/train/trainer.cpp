@@ -32,6 +32,8 @@ namespace {
 
 constexpr int64_t kBadStepsAllowed = 10;
 constexpr double kRollBackFactor = 0.3;
+constexpr const char* kRemedy =
+    "\nLower train.lr, set train.clip = 1, or check the data with `elbo describe`.";
 constexpr int64_t kExamplesToStartFrom = 10000;
 
 using Clock = std::chrono::steady_clock;
@@ -51,23 +53,25 @@ class Trainer {
   }
 
   Ending run(bool resume) {
+    remove_leftovers(c_.folder);
     if (!resume) start();
     engine_ = make_autograd_engine(make_players(c_.objective, c_.trained.model),
                                    {c_.train.optimizer, c_.train.clip});
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
+    if (!resume) check_stopping();
     log_ = std::make_unique<MetricsLog>(c_.folder, progress_.epoch, c_.train.tensorboard);
     last_save_ = Clock::now();
-    while (progress_.epoch < c_.train.epochs) {
+    while (progress_.epoch < c_.train.epochs && !out_of_patience()) {
       if (!run_epoch()) return save(), Ending::stopped;
-      if (out_of_patience()) {
-        note(fmt::format("stopped early: no better {} for {} epochs", c_.train.stop_on,
-                         c_.train.patience));
-        return save(), Ending::early;
-      }
     }
+    ELBO_CHECK(progress_.skipped < progress_.step, Code::diverged,
+               "training diverged: not one of {} steps was finite{}", progress_.step, kRemedy);
     save();
-    return Ending::finished;
+    if (!out_of_patience()) return Ending::finished;
+    note(fmt::format("stopped early: no better {} for {} epochs", c_.train.stop_on,
+                     c_.train.patience));
+    return Ending::early;
   }
 
  private:
@@ -76,10 +80,30 @@ class Trainer {
     rows.resize(static_cast<size_t>(std::min<int64_t>(data_.size(), kExamplesToStartFrom)));
     std::sort(rows.begin(), rows.end());
     Batch batch = prepare(rows, 0);
-    model_.check_support(batch);
+    check_support(batch);
     Rng rng = rng_.stream("start");
     at::NoGradGuard no_grad;
     model_.start_from(batch, rng);
+  }
+
+  void check_support(const Batch& batch) const {
+    try {
+      model_.check_support(batch);
+    } catch (const Error& e) {
+      throw Error(e.code(), e.message() + "\nChoose a model.likelihood that allows it, or a "
+                                          "data.transform that brings the data there.");
+    }
+  }
+
+  /// A name that is no term should not cost an epoch before it is found out.
+  void check_stopping() {
+    bool has_valid = c_.data.valid && c_.data.valid->size() > 0;
+    ELBO_CHECK(has_valid || c_.train.patience == 0, Code::usage,
+               "train.patience: nothing to watch, no rows are held out for validation\nSet "
+               "data.valid, or train.patience = 0.");
+    if (!has_valid || c_.train.stop_on == "neg_elbo") return;
+    model_.eval();
+    watched_term(c_.held_out(model_, *c_.trained.pipeline, *subset(c_.data.valid, {0})));
   }
 
   Batch prepare(std::span<const int64_t> rows, int64_t epoch) const {
@@ -98,6 +122,7 @@ class Trainer {
     double before = progress_.epoch_seconds;
     while (progress_.step_in_epoch < steps_) {
       run_step(order);
+      if (progress_.step_in_epoch == steps_) check_weights();
       progress_.epoch_seconds = before + seconds_since(started);
       if (c_.stop && c_.stop->load()) return false;
       if (seconds_since(last_save_) >= c_.train.checkpoint_seconds) save();
@@ -137,18 +162,26 @@ class Trainer {
       note(fmt::format("step {} skipped: {} is not finite", progress_.step, result.broken));
     }
     if (progress_.bad_in_a_row < kBadStepsAllowed) return;
+    recover(fmt::format("{} is not finite, {} steps in a row", result.broken, kBadStepsAllowed));
+  }
+
+  /// A finite loss can still throw weights out of range, which the next step would find.
+  void check_weights() {
+    std::string broken = first_non_finite(state_of(model_));
+    if (!broken.empty()) recover(fmt::format("the weight of model {} is not finite", broken));
+  }
+
+  /// Goes back to the snapshot once; throws Error(Code::diverged) the second time.
+  void recover(const std::string& what) {
     ELBO_CHECK(!progress_.rolled_back, Code::diverged,
-               "training diverged in epoch {}: {} is not finite, {} steps in a row\nLower train.lr, "
-               "set train.clip = 1, or check the data with `elbo describe`.",
-               progress_.epoch + 1, result.broken, kBadStepsAllowed);
-    note(fmt::format("{} non-finite steps in a row: back to the epoch's start with the learning "
-                     "rate times {}",
-                     kBadStepsAllowed, kRollBackFactor));
+               "training diverged in epoch {}: {}{}", progress_.epoch + 1, what, kRemedy);
+    note(fmt::format("{}: back to the epoch's start with the learning rate times {}", what,
+                     kRollBackFactor));
     assign(state_of(model_), snapshot_model_, "roll-back");
     assign(engine_->state(), snapshot_engine_, "roll-back");
     if (ema_->is_on()) assign(ema_->shadow(), snapshot_ema_, "roll-back");
     progress_.step_in_epoch = snapshot_step_;
-    progress_.sums.clear();
+    progress_.sums = TermSums::from_value(snapshot_sums_);
     progress_.bad_in_a_row = 0;
     progress_.rolled_back = true;
     progress_.lr_factor *= kRollBackFactor;
@@ -159,6 +192,7 @@ class Trainer {
     snapshot_engine_ = copy_of(engine_->state());
     snapshot_ema_ = copy_of(ema_->shadow());
     snapshot_step_ = progress_.step_in_epoch;
+    snapshot_sums_ = progress_.sums.to_value();
   }
 
   void finish_epoch() {
@@ -177,7 +211,8 @@ class Trainer {
   void look_at_held_out() {
     const Dataset* held_out = c_.data.valid ? c_.data.valid.get() : c_.data.test.get();
     WithAveragedWeights averaged(model_, *ema_);
-    std::optional<double> watched;
+    // Without a validation split nothing may choose: the last epoch counts as the best.
+    bool is_best = !c_.data.valid;
     if (held_out && held_out->size() > 0) {
       auto started = Clock::now();
       model_.eval();
@@ -187,26 +222,27 @@ class Trainer {
       record.examples_per_second =
           static_cast<double>(held_out->size()) / std::max(record.seconds, 1e-9);
       log(record);
-      if (c_.data.valid) watched = watched_term(record.terms);
+      if (c_.data.valid) is_best = is_improvement(watched_term(record.terms));
     }
-    // Without a validation split nothing may choose: the last epoch counts as the best.
-    bool is_best = !watched || !progress_.best || *watched < *progress_.best;
     if (!is_best) return;
-    progress_.best = watched;
     progress_.best_epoch = progress_.epoch;
     best_weights_ = copy_of(state_of(model_));
   }
 
-  std::optional<double> watched_term(const std::map<std::string, double>& terms) const {
-    auto it = terms.find(c_.train.stop_on);
-    if (it == terms.end()) it = terms.find("recon");  // an autoencoder has no neg_elbo
-    if (it == terms.end() || c_.train.stop_on != "neg_elbo") {
-      std::vector<std::string> names;
-      for (const auto& [name, value] : terms) names.push_back(name);
-      ELBO_CHECK(terms.count(c_.train.stop_on), Code::usage, "train.stop_on: no term '{}'{}",
-                 c_.train.stop_on, suggestion(c_.train.stop_on, names));
-    }
-    return std::isfinite(it->second) ? std::optional(it->second) : std::nullopt;
+  bool is_improvement(double watched) {
+    if (!std::isfinite(watched) || (progress_.best && watched >= *progress_.best)) return false;
+    progress_.best = watched;
+    return true;
+  }
+
+  double watched_term(const std::map<std::string, double>& terms) const {
+    std::string name = c_.train.stop_on;
+    if (name == "neg_elbo" && !terms.count(name)) name = "recon";  // an autoencoder has no neg_elbo
+    std::vector<std::string> names;
+    for (const auto& [known, value] : terms) names.push_back(known);
+    ELBO_CHECK(terms.count(name), Code::usage, "train.stop_on: no term '{}'{}", name,
+               suggestion(name, names));
+    return terms.at(name);
   }
 
   bool out_of_patience() const {
@@ -223,8 +259,10 @@ class Trainer {
     if (c_.listener) c_.listener->on_epoch(record);
   }
 
-  /// best/ first, then last/: whatever a kill leaves, last/ can be resumed.
+  /// best/ first, then last/: whatever a kill leaves, last/ can be resumed. Weights that cannot be
+  /// loaded again never take the place of those that can.
   void save() {
+    if (!first_non_finite(state_of(model_)).empty()) return;
     if (!best_weights_.empty()) {
       NamedTensors live = copy_of(state_of(model_));
       assign(state_of(model_), best_weights_, "best");
@@ -244,6 +282,10 @@ class Trainer {
   void load() {
     Path last = c_.folder / "last";
     TrainedModel saved = read_model(last);
+    ELBO_CHECK(write_options(saved.options) == write_options(c_.trained.options), Code::usage,
+               "{}: the checkpoint's model has other options than the run's configuration\nRestore "
+               "config.toml as it was, or train anew.",
+               (last / "model.json").string());
     std::string model = (last / "model.json").string(), state = (last / "state.json").string();
     assign(state_of(model_), state_of(*saved.model), model);
     assign(state_of(*c_.trained.pipeline), state_of(*saved.pipeline), model);
@@ -251,7 +293,9 @@ class Trainer {
     assign(engine_->state(), checkpoint.engine, state);
     assign(ema_->shadow(), checkpoint.ema, state);
     progress_ = checkpoint.progress;
-    best_weights_ = checkpoint.best;
+    if (checkpoint.best.empty()) return;
+    best_weights_ = copy_of(state_of(model_));
+    assign(best_weights_, checkpoint.best, state);
   }
 
   TrainContext& c_;
@@ -265,6 +309,7 @@ class Trainer {
   std::unique_ptr<Ema> ema_;
   NamedTensors best_weights_, snapshot_model_, snapshot_engine_, snapshot_ema_;
   int64_t snapshot_step_ = 0;
+  Value snapshot_sums_;
   std::unique_ptr<MetricsLog> log_;
   Clock::time_point last_save_;
 };

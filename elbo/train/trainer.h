@@ -50,7 +50,8 @@ class TrainListener {
 };
 
 /// Looks at a model on a data set: every term by name.
-using HeldOutTerms = std::function<std::map<std::string, double>(Model&, const Pipeline&, const Dataset&)>;
+using HeldOutTerms =
+    std::function<std::map<std::string, double>(Model&, const Pipeline&, const Dataset&)>;
 
 /// Everything a run works on.
 struct TrainContext {

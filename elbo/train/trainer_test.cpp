@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/train/trainer.h"
+
+#include "elbo/tensor/testing.h"
+#include "elbo/train/checkpoint.h"
+#include "elbo/train/ema.h"
+#include "elbo/train/testing.h"
+#include "elbo/train/weights.h"
+
+namespace elbo {
+namespace {
+
+using namespace elbo::testing;
+
+class TrainerTest : public FolderTest {
+ protected:
+  /// Trains and returns the weights at the end of each epoch, as the held-out look sees them.
+  std::vector<NamedTensors> weights_by_epoch(const char* name, const TrainOptions& options) {
+    std::vector<NamedTensors> out;
+    TrainContext context = small_run(folder / name, options);
+    context.held_out = [&](Model& model, const Pipeline& pipeline, const Dataset& data) {
+      out.push_back(copy_of(state_of(model)));
+      return pass_terms(model, pipeline, data);
+    };
+    train(context, false);
+    return out;
+  }
+};
+
+bool equal(const NamedTensors& a, const NamedTensors& b) {
+  bool same = a.size() == b.size();
+  for (size_t i = 0; same && i < a.size(); ++i) {
+    same = a[i].first == b[i].first && at::equal(a[i].second, b[i].second);
+  }
+  return same;
+}
+
+TEST_F(TrainerTest, LossFallsAndEveryFileOfARunIsWritten) {
+  TrainOptions options = small_options();
+  options.epochs = 12;
+  options.tensorboard = true;
+  TrainContext context = small_run(folder, options);
+  Recorder recorder;
+  watch(context, recorder);
+  EXPECT_EQ(train(context, false), Ending::finished);
+  ASSERT_EQ(recorder.records.size(), 24u);
+  EXPECT_EQ(recorder.steps, 12 * 5);  // 150 rows, 32 at a time
+  const auto& first = recorder.records[1];
+  const auto& last = recorder.records[23];
+  EXPECT_EQ(last.split, "valid");
+  EXPECT_LT(last.terms.at("neg_elbo"), first.terms.at("neg_elbo") - 1);
+  EXPECT_EQ(timeless_metrics(folder).size(), 24u);
+  EXPECT_NO_THROW(read_model(folder / "best"));
+  EXPECT_EQ(read_checkpoint(folder / "last", 3).progress.epoch, 12);
+  EXPECT_TRUE(recorder.notes.empty());
+}
+
+TEST(Ema, IsTheDecayedMeanOfWhatItSaw) {
+  auto module = small_run(std::filesystem::temp_directory_path(), small_options()).trained.model;
+  Ema ema(*module, 0.7);
+  NamedTensors by_hand = copy_of(state_of(*module));
+  Rng rng(1);
+  at::NoGradGuard no_grad;
+  for (int step = 0; step < 5; ++step) {
+    for (auto& [name, t] : state_of(*module)) t.add_(normal(rng, t.sizes()));
+    ema.update(*module);
+    NamedTensors live = state_of(*module);
+    for (size_t i = 0; i < live.size(); ++i) {
+      by_hand[i].second = 0.7 * by_hand[i].second + 0.3 * live[i].second;
+      EXPECT_LT(max_difference(ema.shadow()[i].second, by_hand[i].second), 1e-6);
+    }
+  }
+}
+
+TEST(Ema, AveragedWeightsStandInOnlyForAWhile) {
+  auto module = small_run(std::filesystem::temp_directory_path(), small_options()).trained.model;
+  Ema ema(*module, 0.5);
+  NamedTensors start = copy_of(state_of(*module));
+  at::NoGradGuard no_grad;
+  for (auto& [name, t] : state_of(*module)) t.add_(1);
+  NamedTensors live = copy_of(state_of(*module));
+  {
+    WithAveragedWeights averaged(*module, ema);
+    EXPECT_TRUE(equal(state_of(*module), start));
+  }
+  EXPECT_TRUE(equal(state_of(*module), live));
+}
+
+TEST_F(TrainerTest, BestHoldsTheAveragedWeightsAndLastTheLiveOnes) {
+  TrainOptions options = small_options();
+  options.epochs = 1;
+  options.ema = 0.9;
+  TrainContext context = small_run(folder, options);
+  train(context, false);
+  NamedTensors best = state_of(*read_model(folder / "best").model);
+  EXPECT_TRUE(equal(best, read_checkpoint(folder / "last", 3).ema));
+  EXPECT_TRUE(
+      equal(state_of(*read_model(folder / "last").model), state_of(*context.trained.model)));
+  EXPECT_FALSE(equal(best, state_of(*context.trained.model)));
+}
+
+/// A player whose gradient is known: the loss is slope . w.
+class LinearPlayer : public Player {
+ public:
+  explicit LinearPlayer(Tensor slope) : slope_(std::move(slope)) {
+    module_.register_parameter("w", at::zeros_like(slope_));
+  }
+  std::string name() const override { return "model"; }
+  torch::nn::Module& module() override { return module_; }
+  Loss loss(const Batch&, Rng&, const Time&) override {
+    return {(slope_ * module_.parameters()[0]).sum(), {}};
+  }
+
+ private:
+  Tensor slope_;
+  torch::nn::Module module_;
+};
+
+/// Where one step of plain descent at rate 0.5 leads from zero.
+Tensor step_with_clip(double clip, StepResult& result) {
+  std::vector<std::unique_ptr<Player>> players;
+  players.push_back(std::make_unique<LinearPlayer>(at::tensor({3.0F, 4.0F})));
+  torch::nn::Module& module = players[0]->module();
+  Tensor w = module.parameters()[0];
+  auto engine = make_autograd_engine(std::move(players), {"sgd", clip});
+  Rng rng(1);
+  result = engine->step({}, rng, {}, 0.5);
+  return w.detach().clone();
+}
+
+TEST(Clip, ScalesGradientsAboveTheNormAndNoOthers) {
+  StepResult result;
+  for (double clip : {0.0, 5.0, 100.0}) {
+    EXPECT_TRUE(at::equal(step_with_clip(clip, result), at::tensor({-1.5F, -2.0F}))) << clip;
+    EXPECT_NEAR(result.gradient_norm, 5, 1e-6);
+  }
+  EXPECT_LT(max_difference(step_with_clip(1, result), at::tensor({-0.3F, -0.4F})), 1e-6);
+  EXPECT_NEAR(result.gradient_norm, 5, 1e-6);
+}
+
+/// A held-out look that says what a script says, epoch by epoch.
+HeldOutTerms scripted(std::vector<double> values) {
+  auto at = std::make_shared<size_t>(0);
+  return [=](Model&, const Pipeline&, const Dataset& data) {
+    double value = data.size() == 1 ? 0 : values.at((*at)++);  // one row: only the names count
+    return std::map<std::string, double>{{"neg_elbo", 0.0}, {"recon", value}};
+  };
+}
+
+TEST_F(TrainerTest, StopsEarlyOnTheNamedTerm) {
+  TrainOptions options = small_options();
+  options.epochs = 20;
+  options.patience = 3;
+  options.stop_on = "recon";
+  TrainContext context = small_run(folder, options);
+  Recorder recorder;
+  watch(context, recorder);
+  context.held_out = scripted({5, 4, 3, 3.5, 2, 2.5, 2, 2.1, 0, 0});
+  EXPECT_EQ(train(context, false), Ending::early);
+  EXPECT_EQ(recorder.records.back().epoch, 8);
+  EXPECT_EQ(recorder.notes,
+            std::vector<std::string>{"stopped early: no better recon for 3 epochs"});
+  EXPECT_EQ(read_model(folder / "best").metrics.at("epoch").as_integer(), 5);
+  EXPECT_EQ(read_model(folder / "best").metrics.at("recon").as_number(), 2);
+}
+
+TEST_F(TrainerTest, ALookThatIsNotANumberIsNeverTheBest) {
+  TrainOptions options = small_options();
+  options.stop_on = "recon";
+  TrainContext context = small_run(folder, options);
+  context.held_out = scripted({std::nan(""), 7, std::nan("")});
+  EXPECT_EQ(train(context, false), Ending::finished);
+  EXPECT_EQ(read_model(folder / "best").metrics.at("epoch").as_integer(), 2);
+}
+
+TEST_F(TrainerTest, WithoutValidationTheLastEpochIsTheBest) {
+  TrainContext context = small_run(folder, small_options());
+  context.data.valid = nullptr;
+  train(context, false);
+  EXPECT_TRUE(
+      equal(state_of(*read_model(folder / "best").model), state_of(*context.trained.model)));
+}
+
+TEST_F(TrainerTest, WhatCannotStopARunIsRefusedBeforeTheFirstStep) {
+  TrainOptions options = small_options();
+  options.stop_on = "recom";
+  TrainContext context = small_run(folder, options);
+  Recorder recorder;
+  watch(context, recorder);
+  EXPECT_EQ(error_of([&] { train(context, false); }),
+            "usage: train.stop_on: no term 'recom'; did you mean 'recon'?\n"
+            "Known: kl, neg_elbo, recon");
+  options = small_options();
+  options.patience = 2;
+  context = small_run(folder, options);
+  watch(context, recorder);
+  context.data.valid = nullptr;
+  EXPECT_EQ(error_of([&] { train(context, false); }),
+            "usage: train.patience: nothing to watch, no rows are held out for validation\n"
+            "Set data.valid, or train.patience = 0.");
+  EXPECT_EQ(recorder.steps, 0);
+}
+
+TEST_F(TrainerTest, TheScheduleMultipliesTheLearningRate) {
+  TrainOptions options = small_options();
+  options.optimizer = "sgd";
+  auto constant = weights_by_epoch("constant", options);
+  options.lr *= 2;
+  Value half = Value::table();
+  half["from"] = 0.5;
+  half["to"] = 0.5;
+  options.lr_schedule = Part("linear", half);
+  auto halved = weights_by_epoch("halved", options);
+  ASSERT_EQ(constant.size(), halved.size());
+  for (size_t i = 0; i < constant.size(); ++i) EXPECT_TRUE(equal(constant[i], halved[i])) << i;
+}
+
+TEST_F(TrainerTest, AScheduleThatEndsAtZeroStopsAllMovement) {
+  TrainOptions options = small_options();
+  options.optimizer = "sgd";
+  Value falling = Value::table();
+  falling["from"] = 1;
+  falling["to"] = 0;
+  falling["epochs"] = 1;
+  options.lr_schedule = Part("linear", falling);
+  auto weights = weights_by_epoch("falling", options);
+  EXPECT_TRUE(equal(weights.at(0), weights.at(1)));
+  options.lr_schedule = "constant";
+  weights = weights_by_epoch("constant", options);
+  EXPECT_FALSE(equal(weights.at(0), weights.at(1)));
+}
+
+TEST_F(TrainerTest, ABatchLargerThanTheDataIsOneStepAnEpoch) {
+  TrainOptions options = small_options();
+  options.batch = 1000;
+  TrainContext context = small_run(folder, options);
+  Recorder recorder;
+  watch(context, recorder);
+  EXPECT_EQ(train(context, false), Ending::finished);
+  EXPECT_EQ(recorder.steps, options.epochs);
+}
+
+class BadSteps : public TrainerTest {
+ protected:
+  /// Trains with the batches spoilt for which is_bad(number) holds; 0 is the look at the support,
+  /// 1 the first step.
+  Ending train_with(TrainContext& context, std::function<bool(int64_t)> is_bad) {
+    context.data.train = std::make_shared<FaultyDataset>(context.data.train, std::move(is_bad));
+    watch(context, recorder);
+    return train(context, false);
+  }
+  Recorder recorder;
+};
+
+TEST_F(BadSteps, AreSkippedAndCountedAndLeaveNoTrace) {
+  TrainContext context = small_run(folder, small_options(), small_network(0, "batch"));
+  EXPECT_EQ(train_with(context, [](int64_t call) { return call == 2 || call == 8; }),
+            Ending::finished);
+  EXPECT_EQ(recorder.notes.size(), 2u);
+  EXPECT_TRUE(recorder.notes.at(0).starts_with("step 2 skipped: the gradient of model "))
+      << recorder.notes[0];
+  EXPECT_EQ(recorder.records.back().epoch, 3);
+  EXPECT_EQ(recorder.records[4].terms.at("skipped_steps"), 2);
+  EXPECT_EQ(recorder.records[4].terms.at("lr_factor"), 1);
+  // Running statistics too: a model with NaN in them would be refused.
+  EXPECT_NO_THROW(read_model(folder / "last"));
+}
+
+TEST_F(BadSteps, MoveNothing) {
+  TrainOptions options = small_options();
+  options.epochs = 1;
+  options.batch = 1000;
+  TrainContext context = small_run(folder, options, small_network(0, "batch"));
+  error_of([&] { train_with(context, [](int64_t call) { return call == 1; }); });
+  TrainContext untrained = small_run(folder / "untrained", options, small_network(0, "batch"));
+  std::map<std::string, Tensor> start;
+  for (auto& [name, t] : state_of(*untrained.trained.model)) start[name] = t.clone();
+  for (auto& [name, t] : state_of(*context.trained.model)) {
+    if (name == "decoder.output.bias") continue;  // starts from the data
+    EXPECT_TRUE(at::equal(t, start.at(name))) << name;
+  }
+}
+
+TEST_F(BadSteps, TenInARowGoBackOnceWithALowerRate) {
+  TrainContext context = small_run(folder, small_options());
+  EXPECT_EQ(train_with(context, [](int64_t call) { return call >= 3 && call < 13; }),
+            Ending::finished);
+  ASSERT_EQ(recorder.notes.size(), 2u);
+  EXPECT_NE(recorder.notes[1].find("10 steps in a row: back to the epoch's start with the learning "
+                                   "rate times 0.3"),
+            std::string::npos)
+      << recorder.notes[1];
+  EXPECT_EQ(recorder.records.back().epoch, 3);
+  EXPECT_DOUBLE_EQ(recorder.records[4].terms.at("lr_factor"), 0.3);
+}
+
+TEST_F(BadSteps, NineInARowDoNot) {
+  TrainContext context = small_run(folder, small_options());
+  train_with(context, [](int64_t call) { return call >= 3 && call < 12; });
+  EXPECT_EQ(recorder.records[4].terms.at("lr_factor"), 1);
+  EXPECT_EQ(recorder.records[4].terms.at("skipped_steps"), 9);
+}
+
+TEST_F(BadSteps, TwentyInARowEndTheRunNamingWhatBroke) {
+  TrainOptions options = small_options();
+  options.epochs = 10;
+  TrainContext context = small_run(folder, options);
+  std::string error =
+      error_of([&] { train_with(context, [](int64_t call) { return call >= 3; }); });
+  EXPECT_TRUE(error.starts_with("diverged: training diverged in epoch ")) << error;
+  EXPECT_NE(error.find("the gradient of model "), std::string::npos) << error;
+  EXPECT_NE(error.find("Lower train.lr"), std::string::npos) << error;
+}
+
+TEST_F(BadSteps, ARunWithoutOneGoodStepIsNoSuccess) {
+  TrainOptions options = small_options();
+  options.epochs = 1;  // five steps: too few to roll back
+  TrainContext context = small_run(folder, options);
+  std::string error =
+      error_of([&] { train_with(context, [](int64_t call) { return call >= 1; }); });
+  EXPECT_TRUE(error.starts_with("diverged: training diverged: not one of 5 steps was finite"))
+      << error;
+  EXPECT_FALSE(std::filesystem::exists(folder / "best"));
+}
+
+TEST_F(BadSteps, WeightsThrownOutOfRangeAreFoundAndNeverSaved) {
+  TrainOptions options = small_options();
+  options.optimizer = part_with("rmsprop", "alpha", 0.99);  // its first step is ten times lr
+  options.batch = 1000;  // one step an epoch: nothing but the look at the weights can find it
+  options.lr = 3e38;
+  options.checkpoint_seconds = 0;
+  TrainContext context = small_run(folder, options);
+  watch(context, recorder);
+  std::string error = error_of([&] { train(context, false); });
+  EXPECT_TRUE(error.starts_with("diverged: training diverged in epoch 1: the weight of model "))
+      << error;
+  EXPECT_NO_THROW(read_model(folder / "last"));
+}
+
+TEST_F(BadSteps, ARollBackKeepsTheSumsOfThePartAlreadyDone) {
+  TrainOptions options = small_options();
+  options.epochs = 1;
+  options.batch = 8;  // 19 steps
+  options.lr = 1e-30;
+  TrainContext context = small_run(folder, options);
+  recorder.stop_after = 6;
+  train_with(context, [](int64_t) { return false; });
+  TrainContext again = small_run(folder, options);
+  Recorder second;
+  watch(again, second);
+  again.data.train = std::make_shared<FaultyDataset>(
+      again.data.train, [](int64_t call) { return call >= 2 && call < 12; });
+  EXPECT_EQ(train(again, true), Ending::finished);
+  TrainContext clean = small_run(folder / "clean", options);
+  Recorder whole;
+  watch(clean, whole);
+  train(clean, false);
+  // The noise differs after the roll-back, the rows do not.
+  EXPECT_NEAR(second.records[0].terms.at("recon"), whole.records[0].terms.at("recon"), 0.5);
+}
+
+TEST_F(TrainerTest, TheStopFlagEndsARunAfterTheStepWithACheckpoint) {
+  TrainContext context = small_run(folder, small_options());
+  Recorder recorder;
+  recorder.stop_after = 7;
+  watch(context, recorder);
+  EXPECT_EQ(train(context, false), Ending::stopped);
+  EXPECT_EQ(recorder.steps, 7);
+  Checkpoint checkpoint = read_checkpoint(folder / "last", 3);
+  EXPECT_EQ(checkpoint.progress.step, 7);
+  EXPECT_EQ(checkpoint.progress.epoch, 1);
+  EXPECT_EQ(checkpoint.progress.step_in_epoch, 2);
+}
+
+}  // namespace
+}  // namespace elbo
