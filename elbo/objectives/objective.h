@@ -17,8 +17,10 @@ struct Loss {
   std::vector<std::pair<std::string, Tensor>> terms;  ///< [B] or scalar, without gradient, nats
 };
 
-/// Someone who learns: parameters and a loss of their own. The loop steps the players in turn, each
-/// with an optimizer of its own. The first is the model under its objective; critics follow.
+/// Someone who learns: parameters and a loss of their own, and an optimizer of its own in the
+/// engine. The first is the model under its objective; critics follow. A loss may read another
+/// player's module, through which gradients flow, but only its own parameters are moved by it.
+/// name() is unique among the players, names its random stream and its tensors in a checkpoint.
 class Player {
  public:
   virtual ~Player() = default;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <optional>
 
 #include "elbo/train/engine.h"
 
@@ -33,7 +34,7 @@ class AutogradEngine : public Engine {
       std::vector<Tensor> kept = clones(buffers);
       Loss loss = seat.player->loss(batch, own, time);
       for (Tensor& p : seat.params) p.mutable_grad().reset();
-      loss.total.backward();
+      loss.total.backward({}, std::nullopt, false, seat.params);
       double norm = gradient_norm(seat.params);
       if (&seat == &seats_.front()) out.gradient_norm = norm;
       for (auto& term : loss.terms) out.terms.push_back(std::move(term));
@@ -45,8 +46,8 @@ class AutogradEngine : public Engine {
         return out;
       }
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
-      seat.optimizer->step(lr);
     }
+    for (Seat& seat : seats_) seat.optimizer->step(lr);
     return out;
   }
 

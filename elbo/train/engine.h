@@ -24,7 +24,8 @@ struct StepResult {
   std::string broken;  ///< where that was first seen
 };
 
-/// One training step: every player's loss, gradient and update in turn.
+/// One training step. Each player's loss is taken in turn, at the weights as the step found them,
+/// and differentiated for that player's parameters alone; then all players move, or none.
 class Engine {
  public:
   virtual ~Engine() = default;
