@@ -17,8 +17,9 @@ class Vae : public Model {
       : latent_(o.latent), event_shape_(schema.shape), output_bias_(o.output_bias) {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
-    prior_ = register_module("prior", priors().make(o.prior, PriorContext{latent_, schema.shape}));
-    NetworkContext in{schema.shape, {posterior_->params()}};
+    std::vector<int64_t> shown = likelihood_->shown_shape(schema.shape);
+    prior_ = register_module("prior", priors().make(o.prior, PriorContext{latent_, shown}));
+    NetworkContext in{shown, {posterior_->params()}};
     encoder_ = register_module("encoder", networks().make(o.encoder, in, rng));
     bool mirrored = o.decoder.type == "mirror";
     NetworkContext out{{latent_}, {likelihood_->params()}, mirrored};
@@ -29,7 +30,7 @@ class Vae : public Model {
   }
 
   Pass pass(const Batch& batch, Rng& rng, const PassOptions& options) override {
-    auto q = posterior(batch.encoder_input(), rng);
+    auto q = posterior(likelihood_->shown(batch.encoder_input()), rng);
     Latent latent;
     latent.name = "z";
     latent.z = q->sample(rng, options.samples);
@@ -41,7 +42,7 @@ class Vae : public Model {
   }
 
   std::vector<Encoding> encode(const Batch& batch, Rng& rng) override {
-    return {{"z", posterior(batch.encoder_input(), rng)}};
+    return {{"z", posterior(likelihood_->shown(batch.encoder_input()), rng)}};
   }
 
   std::unique_ptr<Distribution> decode(const std::vector<Tensor>& z, Rng& rng) override {
@@ -62,7 +63,7 @@ class Vae : public Model {
   }
 
   void start_from(const Batch& batch, Rng& rng) override {
-    prior_->start_from(batch.x, rng);
+    prior_->start_from(likelihood_->shown(batch.x), rng);
     if (!output_bias_) return;
     Tensor weight = batch.mask.defined() ? batch.mask : at::ones_like(batch.x);
     Tensor count = weight.sum(0).clamp_min(1);

@@ -18,7 +18,7 @@ class Network : public torch::nn::Module {
   virtual Tensor forward(const Tensor& x, Rng& rng) = 0;
   /// Whether this is a decoder that is shown what x is so far. If so it is called through
   /// forward_after, and its output for step t of the event's first dimension depends on earlier
-  /// steps of `previous` [N, event...] alone.
+  /// steps of `previous` [N, event...], as the likelihood shows it, alone.
   virtual bool is_autoregressive() const { return false; }
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
     return forward(z, rng);

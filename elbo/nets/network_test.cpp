@@ -29,14 +29,23 @@ std::vector<Part> small_variants() {
   return out;
 }
 
-/// The places a network may stand in; conv has none on a table.
+/// The places a network may stand in: encoders and decoders of images and tables that it does not
+/// refuse.
 std::vector<NetworkContext> contexts(const Part& part) {
-  std::vector<NetworkContext> images = {
-      {{1, 9, 11}, {5}}, {{3, 8, 8}, {4}}, {{4}, {2, 3, 9, 11}, true}, {{2}, {1, 1, 8, 8}, true}};
-  if (part.type == "conv") return images;
-  std::vector<NetworkContext> all = {{{7}, {5}}, {{4}, {2, 7}, true}};
-  all.insert(all.end(), images.begin(), images.end());
-  return all;
+  std::vector<NetworkContext> out;
+  for (const NetworkContext& context : std::vector<NetworkContext>{{{7}, {5}},
+                                                                   {{1, 9, 11}, {5}},
+                                                                   {{3, 8, 8}, {4}},
+                                                                   {{4}, {2, 7}, true},
+                                                                   {{4}, {2, 3, 9, 11}, true},
+                                                                   {{2}, {1, 1, 8, 8}, true}}) {
+    Rng weights(1, "weights");
+    std::string refusal = error_of([&] { networks().make(part, context, weights); });
+    EXPECT_TRUE(refusal.empty() || refusal.starts_with("usage: ")) << refusal;
+    if (refusal.empty()) out.push_back(context);
+  }
+  EXPECT_GE(out.size(), 3u) << part.type << " refuses too much";
+  return out;
 }
 
 Tensor input(const NetworkContext& context, int64_t n, Rng& rng, at::ScalarType type = at::kFloat) {

@@ -20,8 +20,8 @@ class Autoregressive : public Distribution {
 
   Tensor log_prob(const Tensor& x, const Tensor& mask) const override {
     const Shape& event = decoder_.event_shape;
-    Tensor shown = x.expand(joined(batch(), event)).reshape(joined({-1}, event));
-    Tensor flat = decoder_.forward(z_.reshape({-1, z_.size(-1)}), shown);
+    Tensor all = x.expand(joined(batch(), event)).reshape(joined({-1}, event));
+    Tensor flat = decoder_.forward(z_.reshape({-1, z_.size(-1)}), likelihood_.shown(all));
     Tensor parameters = flat.view(joined(batch(), flat.sizes().slice(1)));
     return likelihood_.distribution(parameters)->log_prob(x, mask);
   }
@@ -35,7 +35,7 @@ class Autoregressive : public Distribution {
 
   Tensor mean() const override {
     Tensor x = generate(z_.reshape({-1, z_.size(-1)}),
-                        [](const Distribution& step) { return step.mean(); });
+                        [](const Distribution& step) { return step.point(); });
     return x.view(joined(batch(), decoder_.event_shape));
   }
 
@@ -50,7 +50,7 @@ class Autoregressive : public Distribution {
   Tensor generate(const Tensor& z, Take take) const {
     Tensor x = at::zeros(joined({z.size(0)}, decoder_.event_shape), z.options());
     for (int64_t t = 0; t < decoder_.event_shape.at(0); ++t) {
-      auto step = likelihood_.distribution(decoder_.forward(z, x));
+      auto step = likelihood_.distribution(decoder_.forward(z, likelihood_.shown(x)));
       x = x.clone();
       x.select(1, t).copy_(take(*step).select(1, t));
     }

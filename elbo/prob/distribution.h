@@ -27,6 +27,9 @@ class Distribution {
   /// and a mask is given, or when it has no density (a point).
   virtual Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const = 0;
   virtual Tensor mean() const = 0;      ///< [batch..., event...]
+  /// The one x to go on from where a single one is wanted: the mean of numbers, the most probable
+  /// of categories. [batch..., event...]
+  virtual Tensor point() const { return mean(); }
   virtual Tensor variance() const = 0;  ///< [batch..., event...], of each element by itself
   /// [batch...], nats. Throws Error(Code::usage) where there is no closed form.
   virtual Tensor entropy() const;

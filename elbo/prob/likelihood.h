@@ -13,9 +13,10 @@ namespace elbo {
 
 /// A decoder network as a likelihood sees it.
 struct Decoder {
-  /// From z [N, Z] to parameters [N, P, event...]. `previous` [N, event...] is what has been
-  /// observed or generated so far; only an autoregressive network is given it, and what it puts out
-  /// for step t of the event's first dimension must depend on earlier steps alone.
+  /// From z [N, Z] to parameters [N, P, event...]. `previous` [N, shown...] is what has been
+  /// observed or generated so far, as Likelihood::shown puts it; only an autoregressive network is
+  /// given it, and what it puts out for step t of the event's first dimension must depend on
+  /// earlier steps alone.
   std::function<Tensor(const Tensor& z, const Tensor& previous)> forward;
   std::vector<int64_t> event_shape;  ///< of x
   bool is_autoregressive = false;
@@ -33,6 +34,12 @@ class Likelihood : public torch::nn::Module {
   /// Throws Error(Code::data) naming value and place unless every observed x can be observed.
   /// x, mask: [B, event...], once for each batch of a data set.
   virtual void check_support(const Tensor& x, const Tensor& mask) const = 0;
+  /// x as networks are shown it, where that is not as it stands (categories as one-hot vectors):
+  /// from [.., event...] to [.., shown_shape(event)...]. The first dimension of the event stays.
+  virtual Tensor shown(const Tensor& x) const { return x; }
+  virtual std::vector<int64_t> shown_shape(const std::vector<int64_t>& event) const {
+    return event;
+  }
   /// p(x | parameters [batch..., P, event...]).
   virtual std::unique_ptr<Distribution> distribution(const Tensor& parameters) const = 0;
   /// p(x | z). z [K, B, Z] or [B, Z]; the distribution's batch is z's without the last dimension.

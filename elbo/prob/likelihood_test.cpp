@@ -210,6 +210,14 @@ TEST_P(LikelihoodContract, ImagesEqualTheirFlattening) {
   EXPECT_TRUE(at::equal(p->variance(), q->variance().flatten(2)));
 }
 
+TEST_P(LikelihoodContract, NetworksAreShownTheShapeItSays) {
+  Tensor x = likelihood->distribution(parameters({5, 2}, 3))->sample(rng, 1)[0];
+  std::vector<int64_t> expected = likelihood->shown_shape({3});
+  EXPECT_EQ(expected.at(0), 3);
+  expected.insert(expected.begin(), {5, 2});
+  EXPECT_EQ(likelihood->shown(x).sizes(), at::IntArrayRef(expected));
+}
+
 TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
   Tensor z = normal(rng, {5, 2, 4}, at::kDouble);
   Tensor weight = normal(rng, {4, likelihood->params() * 3}, at::kDouble);
