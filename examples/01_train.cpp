@@ -5,7 +5,8 @@
 #include "elbo/elbo.h"
 
 int main() {
-  elbo::ConfigLayer layer{"example", elbo::parse_toml("data.path = 'mnist'\ntrain.epochs = 3", "example")};
+  elbo::ConfigLayer layer{"example",
+                          elbo::parse_toml("data.path = 'mnist'\ntrain.epochs = 3", "example")};
   elbo::Plan plan = elbo::make_plan({layer});
   elbo::RunResult run = elbo::train_run(plan, "runs", "example", nullptr, nullptr);
   elbo::RunSummary summary = elbo::summarise(run.folder, /*write_report=*/false);

@@ -31,7 +31,8 @@ std::string option_of_part(const std::string& name, const Fields& known) {
   return part && part->family ? part->name + name.substr(dot) : "";
 }
 
-[[noreturn]] void unknown_flag(const std::string& flag, const std::string& name, const Fields& known) {
+[[noreturn]] void unknown_flag(const std::string& flag, const std::string& name,
+                               const Fields& known) {
   std::vector<std::string> names;
   for (const Field& field : known.all()) names.push_back(shortest_name(field, known));
   std::string nearest = nearest_name(name, names);
@@ -42,8 +43,9 @@ std::string option_of_part(const std::string& name, const Fields& known) {
 }  // namespace
 
 const std::map<std::string, std::string>& short_flags() {
-  static const std::map<std::string, std::string> flags = {
-      {"o", "output"}, {"n", "count"}, {"q", "quiet"}, {"v", "verbose"}, {"h", "help"}, {"p", "preset"}};
+  static const std::map<std::string, std::string> flags = {{"o", "output"}, {"n", "count"},
+                                                           {"q", "quiet"},  {"v", "verbose"},
+                                                           {"h", "help"},   {"p", "preset"}};
   return flags;
 }
 
@@ -58,7 +60,8 @@ Args parse_args(const std::vector<std::string>& words, const Fields& known) {
   bool only_positionals = false;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    bool is_number = word.size() > 1 && (std::isdigit(static_cast<unsigned char>(word[1])) || word[1] == '.');
+    bool is_number =
+        word.size() > 1 && (std::isdigit(static_cast<unsigned char>(word[1])) || word[1] == '.');
     if (only_positionals || word.size() < 2 || word[0] != '-' || is_number) {
       out.positionals.push_back(word);
       continue;

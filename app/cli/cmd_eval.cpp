@@ -27,7 +27,8 @@ int run(const EvalVerbOptions& o, Call& call) {
   std::vector<Row> rows;
   for (const Metric& m : evaluation.metrics) {
     NumberText number = format_number(m.value, m.se);
-    rows.push_back({m.name, number.value, number.se.empty() ? "" : "± " + number.se, m.unit, m.help});
+    rows.push_back(
+        {m.name, number.value, number.se.empty() ? "" : "± " + number.se, m.unit, m.help});
   }
   call.console.result(text_table({}, rows));
   call.console.document(evaluation.to_value());

@@ -19,8 +19,8 @@ int run(const ResumeOptions& o, Call& call) {
 }  // namespace
 
 Verb resume_verb() {
-  return make_verb<ResumeOptions>("resume", "RUN", "take up a run where its last checkpoint left it",
-                                  1, 1, false, run);
+  return make_verb<ResumeOptions>(
+      "resume", "RUN", "take up a run where its last checkpoint left it", 1, 1, false, run);
 }
 
 }  // namespace elbo::cli

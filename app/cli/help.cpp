@@ -65,7 +65,8 @@ std::string program_help() {
       "Commands\n";
   for (const Verb& verb : verbs()) out += fmt::format("  {:<13} {}\n", verb.name, verb.summary);
   return out +
-         "\n'elbo COMMAND --help' lists the flags of a command, 'elbo list' the parts of a model.\n";
+         "\n'elbo COMMAND --help' lists the flags of a command, 'elbo list' the parts of a "
+         "model.\n";
 }
 
 std::string verb_help(const Verb& verb, const Fields& flags) {

@@ -24,8 +24,8 @@ struct Call {
 /// listing.
 struct Verb {
   std::string name;
-  std::string usage;      ///< "DATA [-o RUN]"
-  std::string summary;    ///< one line
+  std::string usage;    ///< "DATA [-o RUN]"
+  std::string summary;  ///< one line
   size_t min_positionals = 0, max_positionals = 0;
   bool takes_config = false;  ///< whether every key of a run's configuration is a flag too
   std::function<std::shared_ptr<Fields>()> options;
@@ -36,8 +36,14 @@ struct Verb {
 template <class Options>
 Verb make_verb(std::string name, std::string usage, std::string summary, size_t min_positionals,
                size_t max_positionals, bool takes_config, int (*run)(const Options&, Call&)) {
-  Verb out{std::move(name), std::move(usage), std::move(summary), min_positionals,
-           max_positionals, takes_config, {}, {}};
+  Verb out{std::move(name),
+           std::move(usage),
+           std::move(summary),
+           min_positionals,
+           max_positionals,
+           takes_config,
+           {},
+           {}};
   out.options = [] {
     struct Held {
       Options options;

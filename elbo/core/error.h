@@ -47,15 +47,16 @@ template <class... Args>
 }  // namespace elbo
 
 /// Throws elbo::Error(code, format, ...) unless the condition holds.
-#define ELBO_CHECK(condition, code, ...)                \
-  do {                                                  \
+#define ELBO_CHECK(condition, code, ...)                 \
+  do {                                                   \
     if (!(condition)) ::elbo::fail((code), __VA_ARGS__); \
   } while (0)
 
 /// For what cannot happen whatever the user does; checked in the dev and asan presets only.
 #ifdef ELBO_ASSERTS
-#define ELBO_ASSERT(condition) \
-  ELBO_CHECK(condition, ::elbo::Code::failure, "{}:{}: assertion failed: {}", __FILE__, __LINE__, #condition)
+#define ELBO_ASSERT(condition)                                                                    \
+  ELBO_CHECK(condition, ::elbo::Code::failure, "{}:{}: assertion failed: {}", __FILE__, __LINE__, \
+             #condition)
 #else
 #define ELBO_ASSERT(condition) static_cast<void>(0)
 #endif

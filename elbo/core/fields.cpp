@@ -98,9 +98,7 @@ Fields& Fields::add(std::string name, std::string type, std::string range, std::
 Fields& Fields::operator()(std::string name, bool& v, std::string help) {
   return add(
       std::move(name), "true|false", "", std::move(help), [&v] { return Value(v); },
-      [&v](const Value& in) {
-        v = expecting("true or false", in, [&] { return in.as_bool(); });
-      });
+      [&v](const Value& in) { v = expecting("true or false", in, [&] { return in.as_bool(); }); });
 }
 
 Fields& Fields::operator()(std::string name, int64_t& v, std::string help, Range range) {
@@ -122,7 +120,8 @@ Fields& Fields::operator()(std::string name, std::string& v, std::string help,
       std::move(name), std::move(type), "", std::move(help), [&v] { return Value(v); },
       [&v, choices](const Value& in) {
         std::string text = expecting("text", in, [&] { return in.as_string(); });
-        bool known = choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end();
+        bool known =
+            choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end();
         ELBO_CHECK(known, Code::usage, "unknown value '{}'{}", text, suggestion(text, choices));
         v = text;
       });
@@ -163,8 +162,8 @@ Fields& Fields::operator()(std::string name, std::vector<std::string>& v, std::s
 Fields& Fields::operator()(std::string name, Part& v, std::string help, const FamilyInfo& family) {
   return add(
       std::move(name), join(family.names(), "|"), "", std::move(help),
-      [&v] { return v.to_value(); },
-      [&v, &family](const Value& in) { v = read_part(in, family); }, &family);
+      [&v] { return v.to_value(); }, [&v, &family](const Value& in) { v = read_part(in, family); },
+      &family);
 }
 
 Fields& Fields::operator()(std::string name, std::vector<Part>& v, std::string help,

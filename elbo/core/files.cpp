@@ -39,9 +39,7 @@ void sync_folder(const Path& folder) {
   if (file.is_open()) ::fsync(file.fd());
 }
 
-Path folder_of(const Path& path) {
-  return path.has_parent_path() ? path.parent_path() : Path(".");
-}
+Path folder_of(const Path& path) { return path.has_parent_path() ? path.parent_path() : Path("."); }
 
 void write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
   while (!bytes.empty()) {
@@ -122,9 +120,9 @@ void replace_folder(const Path& path, const std::function<void(const Path&)>& fi
     fill(temporary);
     sync_folder(temporary);
     if (fs::exists(path)) {
-      ELBO_CHECK(::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(),
-                             RENAME_EXCHANGE) == 0,
-                 Code::resource, "cannot replace {}: {}", path.string(), reason());
+      ELBO_CHECK(
+          ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0,
+          Code::resource, "cannot replace {}: {}", path.string(), reason());
     } else {
       ELBO_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, Code::resource,
                  "cannot write {}: {}", path.string(), reason());

@@ -35,7 +35,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     key_ = std::move(v);
     return true;
   }
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
     return stop("not valid JSON at byte " + std::to_string(position));
   }
 

@@ -100,8 +100,10 @@ inline __attribute__((always_inline)) void normal_pair(uint32_t a, uint32_t b, f
   auto quadrant = static_cast<int32_t>(turn + 0.5f);
   float x = (turn - static_cast<float>(quadrant)) * 1.57079632679f, x2 = x * x;
   float sine = ((-1.9515295891e-4f * x2 + 8.3321608736e-3f) * x2 - 1.6666654611e-1f) * x2 * x + x;
-  float cosine = ((2.443315711809948e-5f * x2 - 1.388731625493765e-3f) * x2 +
-                  4.166664568298827e-2f) * x2 * x2 - 0.5f * x2 + 1.0f;
+  float cosine =
+      ((2.443315711809948e-5f * x2 - 1.388731625493765e-3f) * x2 + 4.166664568298827e-2f) * x2 *
+          x2 -
+      0.5f * x2 + 1.0f;
   bool odd = quadrant & 1;
   float s = odd ? cosine : sine, c = odd ? sine : cosine;
   *z0 = r * (((quadrant + 1) & 2) ? -c : c);
@@ -206,9 +208,7 @@ uint64_t draw64(uint64_t key, uint64_t step, uint64_t block) {
 
 }  // namespace
 
-double Rng::uniform() {
-  return static_cast<double>(draw64(key_, step_, block_++) >> 11) * 0x1p-53;
-}
+double Rng::uniform() { return static_cast<double>(draw64(key_, step_, block_++) >> 11) * 0x1p-53; }
 
 uint64_t Rng::below(uint64_t n) {
   ELBO_CHECK(n > 0, Code::failure, "Rng::below: n must be > 0");

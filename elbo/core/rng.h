@@ -34,8 +34,8 @@ class Rng {
   /// Standard normal by Box-Muller; |value| <= 5.78.
   void normal(std::span<float> out);
 
-  double uniform();                  ///< one draw, uniform on [0, 1), multiples of 2^-53
-  uint64_t below(uint64_t n);        ///< one draw, uniform on {0, ..., n-1}; n > 0
+  double uniform();            ///< one draw, uniform on [0, 1), multiples of 2^-53
+  uint64_t below(uint64_t n);  ///< one draw, uniform on {0, ..., n-1}; n > 0
   /// A uniform permutation of 0..n-1 (Fisher-Yates).
   std::vector<int64_t> permutation(int64_t n);
 

@@ -31,8 +31,8 @@ TEST(Rng, FillEqualsThePublishedGenerator) {
   std::vector<uint32_t> fill(64);
   Rng(rng).bits(fill);
   for (uint32_t b = 0; b < 16; ++b) {
-    auto words = philox4x32({b, 0, 3, 0}, {static_cast<uint32_t>(rng.key()),
-                                           static_cast<uint32_t>(rng.key() >> 32)});
+    auto words = philox4x32(
+        {b, 0, 3, 0}, {static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)});
     for (size_t w = 0; w < 4; ++w) EXPECT_EQ(fill[16 * w + b], words[w]);
   }
 }

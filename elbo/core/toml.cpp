@@ -107,7 +107,8 @@ Value parse_setting(std::string_view text) {
     return items;
   }
   ELBO_CHECK(!text.starts_with('[') && !text.starts_with('{'), Code::usage,
-             "'{}' is not a TOML value\nTexts inside need quotes: '{{ type = \"normal\" }}'.", text);
+             "'{}' is not a TOML value\nTexts inside need quotes: '{{ type = \"normal\" }}'.",
+             text);
   return std::string(text);
 }
 

@@ -46,7 +46,8 @@ class Value {
   /// Access with a check: throws Error(Code::data) naming the kind found and the kind expected.
   bool as_bool() const;
   int64_t as_integer() const;
-  double as_number() const;  ///< integers convert; null reads as NaN (JSON has no other way to say it)
+  double as_number()
+      const;  ///< integers convert; null reads as NaN (JSON has no other way to say it)
   const std::string& as_string() const;
   const List& as_list() const;
   List& as_list();

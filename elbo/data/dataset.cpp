@@ -42,7 +42,8 @@ class MemoryDataset : public Dataset {
 
 class Subset : public Dataset {
  public:
-  Subset(DatasetPtr base, std::vector<int64_t> rows) : base_(std::move(base)), rows_(std::move(rows)) {
+  Subset(DatasetPtr base, std::vector<int64_t> rows)
+      : base_(std::move(base)), rows_(std::move(rows)) {
     for (int64_t row : rows_) {
       ELBO_CHECK(row >= 0 && row < base_->size(), Code::usage, "row {} of a data set of {}", row,
                  base_->size());

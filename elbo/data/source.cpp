@@ -45,13 +45,14 @@ namespace {
 
 /// How many of n rows an option such as data.valid asks for; one row at least is always left.
 int64_t rows_asked(double asked, int64_t n, const char* option) {
-  ELBO_CHECK(asked >= 0 || asked == -1, Code::usage, "{}: must be -1, a fraction or a count, got {}",
-             option, asked);
-  auto count = asked == -1  ? std::min<int64_t>(n / 10, 5000)
+  ELBO_CHECK(asked >= 0 || asked == -1, Code::usage,
+             "{}: must be -1, a fraction or a count, got {}", option, asked);
+  auto count = asked == -1 ? std::min<int64_t>(n / 10, 5000)
                : asked < 1 ? static_cast<int64_t>(std::floor(asked * static_cast<double>(n)))
                            : static_cast<int64_t>(asked);
   ELBO_CHECK(count < n, Code::usage,
-             "{}: {} rows asked for, but the training set has {}\nAsk for fewer.", option, count, n);
+             "{}: {} rows asked for, but the training set has {}\nAsk for fewer.", option, count,
+             n);
   return count;
 }
 

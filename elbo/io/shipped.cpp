@@ -43,8 +43,10 @@ class ShippedReader : public Reader {
 
 const std::vector<ShippedData>& shipped_data() {
   static const std::vector<ShippedData> table = {
-      {"mnist", "idx", "mnist", "70,000 handwritten digits, 28x28 grey (LeCun & Cortes, CC BY-SA 3.0)"},
-      {"moons", "csv", "moons/moons.csv", "3,000 points in the plane: two moons and a ring, made by tools/make_moons.py"},
+      {"mnist", "idx", "mnist",
+       "70,000 handwritten digits, 28x28 grey (LeCun & Cortes, CC BY-SA 3.0)"},
+      {"moons", "csv", "moons/moons.csv",
+       "3,000 points in the plane: two moons and a ring, made by tools/make_moons.py"},
   };
   return table;
 }

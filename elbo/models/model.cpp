@@ -14,7 +14,8 @@ namespace {
 const FamilyInfo& decoders() {
   static const auto family = [] {
     Family<int> f("decoder", "decoder networks");
-    f.row<NoOptions>("mirror", "the encoder's network turned round", "", [](const NoOptions&) { return 0; });
+    f.row<NoOptions>("mirror", "the encoder's network turned round", "",
+                     [](const NoOptions&) { return 0; });
     f.add_members(networks());
     return f;
   }();

@@ -16,12 +16,13 @@ namespace elbo {
 /// One group of latent variables as one pass over a batch saw it. Nats throughout.
 struct Latent {
   std::string name;
-  Tensor z;       ///< [K, B, Z]
-  Tensor log_q;   ///< [K, B] log q(z|x); undefined unless PassOptions::densities
-  Tensor log_p;   ///< [K, B] log p(z); likewise
-  Tensor kl;      ///< [B] KL(q || p) in closed form; undefined where there is none or no noise
+  Tensor z;      ///< [K, B, Z]
+  Tensor log_q;  ///< [K, B] log q(z|x); undefined unless PassOptions::densities
+  Tensor log_p;  ///< [K, B] log p(z); likewise
+  Tensor kl;     ///< [B] KL(q || p) in closed form; undefined where there is none or no noise
   /// [B, Z], adding up to kl; undefined where it does not separate, unless
-  /// PassOptions::marginals: then the closed-form KL of each dimension's marginals, if there is one.
+  /// PassOptions::marginals: then the closed-form KL of each dimension's marginals, if there is
+  /// one.
   Tensor kl_per_dimension;
 };
 
@@ -83,7 +84,8 @@ struct ModelOptions {
 /// Kinds of model.
 const Family<std::shared_ptr<Model>, const ModelOptions&, const Schema&, Rng&>& model_kinds();
 
-/// Builds a model with fresh weights. Throws Error(Code::usage) for combinations that make no sense.
+/// Builds a model with fresh weights. Throws Error(Code::usage) for combinations that make no
+/// sense.
 std::shared_ptr<Model> make_model(const ModelOptions& options, const Schema& schema, Rng& rng);
 
 int64_t parameter_count(const torch::nn::Module& module);

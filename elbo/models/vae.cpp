@@ -24,8 +24,8 @@ class Vae : public Model {
     bool mirrored = o.decoder.type == "mirror";
     NetworkContext out{{latent_}, {likelihood_->params()}, mirrored};
     out.out.insert(out.out.end(), schema.shape.begin(), schema.shape.end());
-    decoder_ = register_module("decoder",
-                               networks().make(mirrored ? o.encoder : o.decoder, out, rng));
+    decoder_ =
+        register_module("decoder", networks().make(mirrored ? o.encoder : o.decoder, out, rng));
     is_variational_ = o.posterior.type != "point";
   }
 
@@ -94,8 +94,8 @@ class Vae : public Model {
                       Latent& latent) {
     auto p = prior_->given(encode_fn(rng), x.options());
     if (has_kl(q, *p)) {
-      bool separable = dynamic_cast<const DiagonalNormal*>(&q) &&
-                       dynamic_cast<const DiagonalNormal*>(p.get());
+      bool separable =
+          dynamic_cast<const DiagonalNormal*>(&q) && dynamic_cast<const DiagonalNormal*>(p.get());
       if (separable || options.marginals) latent.kl_per_dimension = kl_per_dimension(q, *p);
       latent.kl = separable ? latent.kl_per_dimension.sum(-1) : kl(q, *p);
     }

@@ -46,7 +46,10 @@ std::vector<ImageSize> image_sizes(const ConvOptions& o, ImageSize first) {
 }
 
 MlpOptions dense_options(const ConvOptions& o) {
-  return {.sizes = o.dense, .activation = o.activation, .norm = o.norm, .dropout = o.dropout,
+  return {.sizes = o.dense,
+          .activation = o.activation,
+          .norm = o.norm,
+          .dropout = o.dropout,
           .init = o.init};
 }
 
@@ -61,8 +64,8 @@ class ConvEncoder : public Network {
       norms_.push_back(register_module(fmt::format("norm{}", i),
                                        std::make_shared<Norm>(o.norm, sizes[i + 1].shape())));
     }
-    dense_ = register_module(
-        "dense", make_mlp(dense_options(o), {sizes.back().shape(), context.out}, rng));
+    dense_ = register_module("dense",
+                             make_mlp(dense_options(o), {sizes.back().shape(), context.out}, rng));
   }
 
   Tensor forward(const Tensor& x, Rng& rng) override {
@@ -89,8 +92,8 @@ class ConvDecoder : public Network {
     int64_t out_channels = context.out[0] * context.out[1];
     auto sizes = image_sizes(o, {out_channels, context.out[2], context.out[3]});
     std::reverse(sizes.begin(), sizes.end());
-    dense_ = register_module("dense", make_mlp(dense_options(o),
-                                               {context.in, sizes[0].shape(), true}, rng));
+    dense_ = register_module("dense",
+                             make_mlp(dense_options(o), {context.in, sizes[0].shape(), true}, rng));
     for (size_t i = 0; i + 1 < sizes.size(); ++i) {
       const ImageSize &from = sizes[i], &to = sizes[i + 1];
       ConvShape shape{from.channels, to.channels, o.kernel, o.stride, (o.kernel - 1) / 2};
@@ -98,8 +101,8 @@ class ConvDecoder : public Network {
       shape.output_padding_w = to.width - unpadded(from.width, shape);
       convs_.push_back(register_module(fmt::format("conv{}", i),
                                        std::make_shared<Conv>(shape, true, o.init, rng)));
-      norms_.push_back(register_module(fmt::format("norm{}", i),
-                                       std::make_shared<Norm>(o.norm, from.shape())));
+      norms_.push_back(
+          register_module(fmt::format("norm{}", i), std::make_shared<Norm>(o.norm, from.shape())));
     }
   }
 

@@ -109,7 +109,8 @@ Tensor Norm::forward(const Tensor& x) {
   if (kind_ == "none") return x;
   if (kind_ == "layer") return at::layer_norm(x, shape_, weight_, bias_, 1e-5, false);
   bool use_batch = is_training() && x.numel() > x.size(1);  // one value has no variance
-  return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, use_batch, 0.1, 1e-5, false);
+  return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, use_batch, 0.1, 1e-5,
+                        false);
 }
 
 Tensor dropout(const Tensor& x, double rate, bool training, Rng& rng) {

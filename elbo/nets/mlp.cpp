@@ -31,11 +31,11 @@ class Mlp : public Network {
     int64_t width = product(context.in);
     for (size_t i = 0; i < options_.sizes.size(); ++i) {
       int64_t next = options_.sizes[i];
-      linears_.push_back(register_module(fmt::format("linear{}", i),
-                                         std::make_shared<Linear>(width, next, options_.init, rng)));
-      norms_.push_back(register_module(
-          fmt::format("norm{}", i),
-          std::make_shared<Norm>(options_.norm, std::vector<int64_t>{next})));
+      linears_.push_back(register_module(
+          fmt::format("linear{}", i), std::make_shared<Linear>(width, next, options_.init, rng)));
+      norms_.push_back(
+          register_module(fmt::format("norm{}", i),
+                          std::make_shared<Norm>(options_.norm, std::vector<int64_t>{next})));
       width = next;
     }
     last_ = register_module(

@@ -62,8 +62,11 @@ class Elbo : public Bound {
 class ModelPlayer : public Player {
  public:
   ModelPlayer(const ObjectiveOptions& o, std::shared_ptr<Model> model)
-      : model_(std::move(model)), bound_(bounds().make(o.bound)),
-        beta_schedule_(schedules().make(o.beta_schedule)), beta_(o.beta), free_bits_(o.free_bits) {}
+      : model_(std::move(model)),
+        bound_(bounds().make(o.bound)),
+        beta_schedule_(schedules().make(o.beta_schedule)),
+        beta_(o.beta),
+        free_bits_(o.free_bits) {}
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return *model_; }
   Loss loss(const Batch& batch, Rng& rng, const Time& time) override {

@@ -26,7 +26,7 @@ class Distribution {
   /// means all observed. Throws Error(Code::usage) when the distribution has no separable elements
   /// and a mask is given, or when it has no density (a point).
   virtual Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const = 0;
-  virtual Tensor mean() const = 0;      ///< [batch..., event...]
+  virtual Tensor mean() const = 0;  ///< [batch..., event...]
   /// The one x to go on from where a single one is wanted: the mean of numbers, the most probable
   /// of categories. [batch..., event...]
   virtual Tensor point() const { return mean(); }

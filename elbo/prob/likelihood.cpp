@@ -47,7 +47,8 @@ struct GaussianOptions {
   std::string scale = "learned";
   double value = 1.0;
   void fields(Fields& f) {
-    f("scale", scale, "how the standard deviation is found: fixed at `value`, one learned number "
+    f("scale", scale,
+      "how the standard deviation is found: fixed at `value`, one learned number "
       "for all elements, or put out by the decoder for each element",
       {"fixed", "learned", "element"});
     f("value", value, "the standard deviation when fixed, or where learning starts",
@@ -55,7 +56,8 @@ struct GaussianOptions {
   }
 };
 
-/// The standard deviation is kept above 1e-3: with it a perfect reconstruction has a finite density.
+/// The standard deviation is kept above 1e-3: with it a perfect reconstruction has a finite
+/// density.
 constexpr double kMinLogVar = -13.816;
 constexpr double kMaxLogVar = 20;
 
@@ -75,8 +77,8 @@ class GaussianLikelihood : public Likelihood {
   }
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     Tensor mu = parameter(parameters, 0, event_dims_);
-    Tensor log_var = per_element_ ? parameter(parameters, 1, event_dims_)
-                                  : log_var_.to(parameters.options());
+    Tensor log_var =
+        per_element_ ? parameter(parameters, 1, event_dims_) : log_var_.to(parameters.options());
     return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
   }
   Tensor output_bias(const Tensor& mean, const Tensor& variance) const override {

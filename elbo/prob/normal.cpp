@@ -29,8 +29,8 @@ DiagonalNormal::DiagonalNormal(Tensor mu, Tensor log_var, int64_t event_dims)
     : mu_(std::move(mu)), log_var_(std::move(log_var)), event_dims_(event_dims) {}
 
 Tensor DiagonalNormal::sample(Rng& rng, int64_t n) const {
-  Tensor noise = normal(rng, with_draws(n, at::infer_size(mu_.sizes(), log_var_.sizes())),
-                        mu_.options());
+  Tensor noise =
+      normal(rng, with_draws(n, at::infer_size(mu_.sizes(), log_var_.sizes())), mu_.options());
   return at::addcmul(mu_, noise, (0.5 * log_var_).exp());
 }
 
@@ -57,12 +57,11 @@ Tensor FullNormal::sample(Rng& rng, int64_t n) const {
   return mu_ + at::matmul(cholesky_, noise.unsqueeze(-1)).squeeze(-1);
 }
 
-Tensor FullNormal::log_det() const {
-  return cholesky_.diagonal(0, -2, -1).log().sum(-1);
-}
+Tensor FullNormal::log_det() const { return cholesky_.diagonal(0, -2, -1).log().sum(-1); }
 
 Tensor FullNormal::log_prob(const Tensor& x, const Tensor& mask) const {
-  ELBO_CHECK(!mask.defined(), Code::usage, "the {} distribution cannot mask single elements", name());
+  ELBO_CHECK(!mask.defined(), Code::usage, "the {} distribution cannot mask single elements",
+             name());
   Tensor centred = (x - mu_).unsqueeze(-1);
   Tensor white = at::linalg_solve_triangular(cholesky_, centred, /*upper=*/false).squeeze(-1);
   double z = static_cast<double>(mu_.size(-1));

@@ -69,10 +69,11 @@ const Family<std::shared_ptr<Posterior>, int64_t>& posteriors() {
     Family<std::shared_ptr<Posterior>, int64_t> f("posterior", "the form of q(z|x)");
     f.row<NoOptions>("diagonal", "normal with independent dimensions", "Kingma & Welling 2014",
                      make<DiagonalPosterior>);
-    f.row<NoOptions>("full", "normal with a full covariance matrix, as mean vector and Cholesky factor",
+    f.row<NoOptions>("full",
+                     "normal with a full covariance matrix, as mean vector and Cholesky factor",
                      "Kingma & Welling 2019, section 2.5.1", make<FullPosterior>);
-    f.row<NoOptions>("point", "no noise and no KL: a plain autoencoder", "Hinton & Salakhutdinov 2006",
-                     make<PointPosterior>);
+    f.row<NoOptions>("point", "no noise and no KL: a plain autoencoder",
+                     "Hinton & Salakhutdinov 2006", make<PointPosterior>);
     return f;
   }();
   return family;

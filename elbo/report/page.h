@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "elbo/io/array.h"
 #include "elbo/core/metric.h"
+#include "elbo/io/array.h"
 #include "elbo/report/text_table.h"
 
 namespace elbo {

@@ -118,9 +118,10 @@ std::string preset_for(const Schema& schema, const Dataset& train, std::vector<s
   bool is_small = schema.shape[1] <= 32 && schema.shape[2] <= 32;
   double share = schema.shape[0] == 1 ? share_at_extremes(train) : 0;
   if (is_small && share > 0.5) {
-    why.push_back(fmt::format("small grey images, {:.0f} % of the pixels nearly black or white: "
-                              "bernoulli likelihood on binarised pixels",
-                              100 * share));
+    why.push_back(
+        fmt::format("small grey images, {:.0f} % of the pixels nearly black or white: "
+                    "bernoulli likelihood on binarised pixels",
+                    100 * share));
     return "vae";
   }
   why.push_back("images with shades or colours: convolutions and a gaussian likelihood");

@@ -28,7 +28,8 @@ struct RunConfig {
 
 /// Some options and where they came from.
 struct ConfigLayer {
-  std::string origin;  ///< "default", "data", "preset vae", "run.toml", "environment", "command line"
+  std::string
+      origin;  ///< "default", "data", "preset vae", "run.toml", "environment", "command line"
   Value values;
 };
 

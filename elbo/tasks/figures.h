@@ -48,7 +48,8 @@ Figure manifold_figure(const Scene& scene);
 
 /// Posterior means in two dimensions, coloured by label.
 Figure latent_figure(const Scene& scene);
-/// KL by dimension, the largest first, inactive ones in grey. Without a KL the variance of the mean.
+/// KL by dimension, the largest first, inactive ones in grey. Without a KL the variance of the
+/// mean.
 Figure dimension_figure(const Scene& scene);
 
 /// Tables of two columns: data with draws from the model, and with its reconstructions.

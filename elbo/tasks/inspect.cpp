@@ -70,16 +70,16 @@ Inspection inspect_model(const Path& folder) {
   fact(out, "kind", is_run ? "run folder" : "model folder");
   fact(out, "model", model_text(run));
   const ModelOptions& o = t.options;
-  for (const auto& [name, part] :
-       {std::pair("encoder", o.encoder), std::pair("decoder", o.decoder),
-        std::pair("posterior", o.posterior), std::pair("prior", o.prior),
-        std::pair("likelihood", o.likelihood)}) {
+  for (const auto& [name, part] : {std::pair("encoder", o.encoder), std::pair("decoder", o.decoder),
+                                   std::pair("posterior", o.posterior), std::pair("prior", o.prior),
+                                   std::pair("likelihood", o.likelihood)}) {
     fact(out, name, to_toml_inline(part.to_value()));
   }
   Value::List steps;
   for (const Part& part : t.pipeline->parts()) steps.push_back(part.to_value());
   fact(out, "transform", to_toml_inline(steps));
-  if (!t.schema.labels.empty()) fact(out, "labels", fmt::format("{}", fmt::join(t.schema.labels, ", ")));
+  if (!t.schema.labels.empty())
+    fact(out, "labels", fmt::format("{}", fmt::join(t.schema.labels, ", ")));
   for (const auto& [name, value] : t.metrics.as_table()) {
     if (value.is_number()) fact(out, "saved " + name, format_number(value.as_number()).value);
   }
@@ -89,7 +89,8 @@ Inspection inspect_model(const Path& folder) {
     fact(out, "data", run.config.data.path);
     add_last_epoch(out, folder);
   } else {
-    NamedArrays arrays = parse_safetensors(read_file(folder / "model.safetensors"), folder.string()).tensors;
+    NamedArrays arrays =
+        parse_safetensors(read_file(folder / "model.safetensors"), folder.string()).tensors;
     add_arrays(out, arrays);
   }
   return out;
@@ -143,8 +144,8 @@ Inspection inspect_file(const Path& path) {
 
 Inspection inspect(const Path& path) {
   if (std::filesystem::is_regular_file(path)) return inspect_file(path);
-  bool is_model = std::filesystem::exists(path / "model.json") ||
-                  std::filesystem::exists(path / "config.toml");
+  bool is_model =
+      std::filesystem::exists(path / "model.json") || std::filesystem::exists(path / "config.toml");
   if (std::filesystem::is_directory(path) && is_model) return inspect_model(path);
   return inspect_data(path);
 }

@@ -94,8 +94,8 @@ Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options) {
   EvalMode mode(model);
   const int64_t size = latent_size(model);
   ELBO_CHECK(z.dim() >= 1 && z.size(-1) == size, Code::data,
-             "latents of shape {}, but the model has {} latent dimensions", shape_text(z.sizes().vec()),
-             size);
+             "latents of shape {}, but the model has {} latent dimensions",
+             shape_text(z.sizes().vec()), size);
   Tensor flat = z.reshape({-1, size}).to(at::kFloat);
   std::string place = first_place(flat.isfinite().logical_not());
   ELBO_CHECK(place.empty(), Code::data, "latents: not finite at {}", place);

@@ -29,7 +29,8 @@ Preset parse_preset(const std::string& name, const char* text) {
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = [] {
     std::vector<Preset> out;
-    for (auto* file = kPresetFiles; (*file)[0]; ++file) out.push_back(parse_preset((*file)[0], (*file)[1]));
+    for (auto* file = kPresetFiles; (*file)[0]; ++file)
+      out.push_back(parse_preset((*file)[0], (*file)[1]));
     return out;
   }();
   return all;

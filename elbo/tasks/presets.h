@@ -13,8 +13,8 @@ struct Preset {
   std::string name;     ///< the file's stem
   std::string summary;  ///< one line
   std::string paper;
-  std::string expect;   ///< the result expected of it, and on what
-  Value values;         ///< the configuration alone
+  std::string expect;  ///< the result expected of it, and on what
+  Value values;        ///< the configuration alone
 };
 
 /// All presets, by name.

@@ -8,8 +8,8 @@ namespace elbo {
 namespace {
 
 constexpr std::pair<DType, at::ScalarType> kTypes[] = {
-    {DType::boolean, at::kBool}, {DType::u8, at::kByte},   {DType::i8, at::kChar},
-    {DType::i16, at::kShort},    {DType::i32, at::kInt},   {DType::i64, at::kLong},
+    {DType::boolean, at::kBool}, {DType::u8, at::kByte},       {DType::i8, at::kChar},
+    {DType::i16, at::kShort},    {DType::i32, at::kInt},       {DType::i64, at::kLong},
     {DType::f16, at::kHalf},     {DType::bf16, at::kBFloat16}, {DType::f32, at::kFloat},
     {DType::f64, at::kDouble}};
 
@@ -38,12 +38,13 @@ Array to_array(const Tensor& tensor) {
 
 at::Device parse_device(const std::string& name) {
   bool is_cuda = name == "cuda" || name.starts_with("cuda:");
-  ELBO_CHECK(name == "cpu" || is_cuda, Code::usage, "device: expected cpu, cuda or cuda:N, got '{}'",
-             name);
+  ELBO_CHECK(name == "cpu" || is_cuda, Code::usage,
+             "device: expected cpu, cuda or cuda:N, got '{}'", name);
   if (!is_cuda) return at::kCPU;
-  ELBO_CHECK(at::hasCUDA(), Code::resource,
-             "device: this LibTorch sees no CUDA device\nUse --device cpu, or a LibTorch built with "
-             "CUDA on a machine that has one.");
+  ELBO_CHECK(
+      at::hasCUDA(), Code::resource,
+      "device: this LibTorch sees no CUDA device\nUse --device cpu, or a LibTorch built with "
+      "CUDA on a machine that has one.");
   try {
     return at::Device(name);
   } catch (const c10::Error&) {

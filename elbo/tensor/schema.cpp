@@ -35,8 +35,9 @@ Schema Schema::from_value(const Value& value) {
   out.columns = value.at("columns").as_strings();
   out.labels = value.at("labels").as_strings();
   out.target = value.at("target").as_string();
-  ELBO_CHECK(out.kind == "image" ? out.shape.size() == 3 : out.kind == "table" && out.shape.size() == 1,
-             Code::model, "schema: a {} has no shape of {} numbers", out.kind, out.shape.size());
+  ELBO_CHECK(
+      out.kind == "image" ? out.shape.size() == 3 : out.kind == "table" && out.shape.size() == 1,
+      Code::model, "schema: a {} has no shape of {} numbers", out.kind, out.shape.size());
   for (int64_t d : out.shape) {
     ELBO_CHECK(d > 0 && d <= (int64_t{1} << 31), Code::model, "schema: impossible size {}", d);
   }

@@ -18,7 +18,7 @@ struct Schema {
   std::vector<std::string> labels;   ///< names of the classes of y, or empty
   std::string target;                ///< what y is called, or empty when there is none
 
-  int64_t size() const;  ///< elements of one example: the D of bits per dimension
+  int64_t size() const;            ///< elements of one example: the D of bits per dimension
   std::string shape_text() const;  ///< "28x28 grey", "32x32 colour", "14 columns"
   Value to_value() const;
   /// Throws Error(Code::model) for anything to_value could not have written.

@@ -116,9 +116,8 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
                version->as_integer(), kVersion);
     bool intact = to_json(out.description, 2) + "\n" == text &&
                   out.description.at("checksum").as_string() == seal(out.description);
-    ELBO_CHECK(intact, Code::model,
-               "{}: damaged or edited: its text does not match its checksum{}", where,
-               remedy_for(stem));
+    ELBO_CHECK(intact, Code::model, "{}: damaged or edited: its text does not match its checksum{}",
+               where, remedy_for(stem));
     const Value& entry = out.description.at("tensors");
     ELBO_CHECK(entry.at("file").as_string() == stem + ".safetensors", Code::model,
                "{}: names an unexpected tensors file", where);
@@ -126,9 +125,8 @@ Sealed read_sealed(const Path& folder, const std::string& stem) {
     Bytes bytes = read_file(file, uint64_t{1} << 40, Code::model);
     bool same = static_cast<int64_t>(bytes.size()) == entry.at("bytes").as_integer() &&
                 sha256(bytes) == entry.at("sha256").as_string();
-    ELBO_CHECK(same, Code::model,
-               "{}: damaged: its bytes do not match the checksum in {}.json{}", file.string(), stem,
-               remedy_for(stem));
+    ELBO_CHECK(same, Code::model, "{}: damaged: its bytes do not match the checksum in {}.json{}",
+               file.string(), stem, remedy_for(stem));
     out.tensors = parse_tensors(bytes, file.string());
     return out;
   });

@@ -33,7 +33,8 @@ struct SgdOptions {
   double momentum = 0, weight_decay = 0;
   bool nesterov = false;
   void fields(Fields& f) {
-    f("momentum", momentum, "share of the last step that is repeated", {.lo = 0, .hi = 1, .open_hi = true});
+    f("momentum", momentum, "share of the last step that is repeated",
+      {.lo = 0, .hi = 1, .open_hi = true});
     f("nesterov", nesterov, "look ahead along the momentum (Nesterov 1983); needs momentum > 0");
     f("weight_decay", weight_decay, "L2 penalty added to the gradient", at_least(0));
   }
@@ -72,14 +73,17 @@ struct RmspropOptions {
   void fields(Fields& f) {
     f("alpha", alpha, "decay of the mean squared gradient", {.lo = 0, .hi = 1, .open_hi = true});
     f("eps", eps, "added to its root", above(0));
-    f("momentum", momentum, "share of the last step that is repeated", {.lo = 0, .hi = 1, .open_hi = true});
+    f("momentum", momentum, "share of the last step that is repeated",
+      {.lo = 0, .hi = 1, .open_hi = true});
   }
 };
 
 class Rmsprop : public OptimizerBase {
  public:
   Rmsprop(const RmspropOptions& o, const std::vector<Tensor>& params)
-      : OptimizerBase(params), options_(o), square_(zeros_like_all(params)),
+      : OptimizerBase(params),
+        options_(o),
+        square_(zeros_like_all(params)),
         momentum_(zeros_like_all(params)) {}
   void step(double lr) override {
     at::NoGradGuard no_grad;
@@ -126,8 +130,12 @@ struct AdamWOptions : AdamOptions {
 class Adam : public OptimizerBase {
  public:
   Adam(const AdamOptions& o, bool decoupled, const std::vector<Tensor>& params)
-      : OptimizerBase(params), options_(o), decoupled_(decoupled), mean_(zeros_like_all(params)),
-        square_(zeros_like_all(params)), steps_(at::zeros({}, params.at(0).device())) {}
+      : OptimizerBase(params),
+        options_(o),
+        decoupled_(decoupled),
+        mean_(zeros_like_all(params)),
+        square_(zeros_like_all(params)),
+        steps_(at::zeros({}, params.at(0).device())) {}
   void step(double lr) override {
     at::NoGradGuard no_grad;
     steps_.add_(1);
@@ -165,18 +173,15 @@ const Family<std::unique_ptr<Optimizer>, const std::vector<Tensor>&>& optimizers
     f.row<SgdOptions>("sgd", "stochastic gradient descent, with momentum or Nesterov's",
                       "Robbins & Monro 1951; Sutskever et al. 2013",
                       [](const SgdOptions& o, Params p) { return std::make_unique<Sgd>(o, p); });
-    f.row<RmspropOptions>("rmsprop", "gradients divided by their running root mean square",
-                          "Tieleman & Hinton 2012", [](const RmspropOptions& o, Params p) {
-                            return std::make_unique<Rmsprop>(o, p);
-                          });
-    f.row<AdamOptions>("adam", "running means of gradient and square, unbiased",
-                       "Kingma & Ba 2015", [](const AdamOptions& o, Params p) {
-                         return std::make_unique<Adam>(o, false, p);
-                       });
-    f.row<AdamWOptions>("adamw", "adam with decoupled weight decay", "Loshchilov & Hutter 2019",
-                        [](const AdamWOptions& o, Params p) {
-                          return std::make_unique<Adam>(o, true, p);
-                        });
+    f.row<RmspropOptions>(
+        "rmsprop", "gradients divided by their running root mean square", "Tieleman & Hinton 2012",
+        [](const RmspropOptions& o, Params p) { return std::make_unique<Rmsprop>(o, p); });
+    f.row<AdamOptions>(
+        "adam", "running means of gradient and square, unbiased", "Kingma & Ba 2015",
+        [](const AdamOptions& o, Params p) { return std::make_unique<Adam>(o, false, p); });
+    f.row<AdamWOptions>(
+        "adamw", "adam with decoupled weight decay", "Loshchilov & Hutter 2019",
+        [](const AdamWOptions& o, Params p) { return std::make_unique<Adam>(o, true, p); });
     return f;
   }();
   return family;

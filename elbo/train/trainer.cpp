@@ -45,8 +45,11 @@ double seconds_since(Clock::time_point start) {
 class Trainer {
  public:
   explicit Trainer(TrainContext& context)
-      : c_(context), model_(*context.trained.model), data_(*context.data.train),
-        rng_(context.seed, "train"), lr_schedule_(schedules().make(context.train.lr_schedule)),
+      : c_(context),
+        model_(*context.trained.model),
+        data_(*context.data.train),
+        rng_(context.seed, "train"),
+        lr_schedule_(schedules().make(context.train.lr_schedule)),
         steps_((data_.size() + c_.train.batch - 1) / c_.train.batch) {
     model_.to(c_.device);
     c_.trained.pipeline->to(at::kCPU);
@@ -90,8 +93,9 @@ class Trainer {
     try {
       model_.check_support(batch);
     } catch (const Error& e) {
-      throw Error(e.code(), e.message() + "\nChoose a model.likelihood that allows it, or a "
-                                          "data.transform that brings the data there.");
+      throw Error(e.code(), e.message() +
+                                "\nChoose a model.likelihood that allows it, or a "
+                                "data.transform that brings the data there.");
     }
   }
 
@@ -114,7 +118,8 @@ class Trainer {
   /// False when the stop flag rose.
   bool run_epoch() {
     std::vector<int64_t> order =
-        Rng(c_.seed, "train/shuffle", static_cast<uint64_t>(progress_.epoch)).permutation(data_.size());
+        Rng(c_.seed, "train/shuffle", static_cast<uint64_t>(progress_.epoch))
+            .permutation(data_.size());
     if (progress_.step_in_epoch == 0) progress_.sums.clear();
     take_snapshot();
     model_.train();
@@ -173,8 +178,8 @@ class Trainer {
 
   /// Goes back to the snapshot once; throws Error(Code::diverged) the second time.
   void recover(const std::string& what) {
-    ELBO_CHECK(!progress_.rolled_back, Code::diverged,
-               "training diverged in epoch {}: {}{}", progress_.epoch + 1, what, kRemedy);
+    ELBO_CHECK(!progress_.rolled_back, Code::diverged, "training diverged in epoch {}: {}{}",
+               progress_.epoch + 1, what, kRemedy);
     note(fmt::format("{}: back to the epoch's start with the learning rate times {}", what,
                      kRollBackFactor));
     assign(state_of(model_), snapshot_model_, "roll-back");
@@ -198,7 +203,8 @@ class Trainer {
   void finish_epoch() {
     ++progress_.epoch;
     progress_.step_in_epoch = 0;
-    EpochRecord record{progress_.epoch, "train", progress_.epoch_seconds, 0, progress_.sums.means()};
+    EpochRecord record{progress_.epoch, "train", progress_.epoch_seconds, 0,
+                       progress_.sums.means()};
     record.examples_per_second =
         static_cast<double>(data_.size()) / std::max(progress_.epoch_seconds, 1e-9);
     record.terms["lr_factor"] = progress_.lr_factor;
