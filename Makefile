@@ -38,7 +38,7 @@ fuzz:            ## readers under ASan, UBSan and libFuzzer, SECONDS=300 for eac
 	@tools/setup.sh fuzz
 	@tools/fuzz.sh $(or $(SECONDS_EACH),300)
 
-check:           ## format, layers and reference page
+check:           ## format and layers
 	@tools/setup.sh test
 	@tools/check_format.sh
 	@tools/check_layers.py
