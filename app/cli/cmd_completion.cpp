@@ -119,7 +119,8 @@ int run(const NoOptions&, Call& call) {
 
 Verb completion_verb() {
   return make_verb<NoOptions>("completion", "bash|zsh",
-                              "a script that completes commands, flags and names", 1, 1, false, run);
+                              "a script that completes commands, flags and names", 1, 1, false,
+                              run);
 }
 
 }  // namespace elbo::cli

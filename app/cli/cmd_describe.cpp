@@ -17,8 +17,8 @@ std::string statistics_text(const std::vector<ColumnStatistics>& columns, bool i
     rows.push_back({c.name, number(c.min), number(c.mean), number(c.sd), number(c.max),
                     with_commas(c.missing), distinct});
   }
-  return text_table({is_image ? "channel" : "column", "min", "mean", "sd", "max", "missing", "distinct"},
-                    rows);
+  return text_table(
+      {is_image ? "channel" : "column", "min", "mean", "sd", "max", "missing", "distinct"}, rows);
 }
 
 std::string labels_text(const Schema& schema, const std::vector<int64_t>& counts) {
@@ -27,7 +27,8 @@ std::string labels_text(const Schema& schema, const std::vector<int64_t>& counts
   for (size_t i = 0; i < std::min(counts.size(), kShown); ++i) {
     rows.push_back({schema.labels[i], with_commas(counts[i])});
   }
-  if (counts.size() > kShown) rows.push_back({fmt::format("and {} more", counts.size() - kShown), ""});
+  if (counts.size() > kShown)
+    rows.push_back({fmt::format("and {} more", counts.size() - kShown), ""});
   return text_table({schema.target.empty() ? "label" : schema.target, "train rows"}, rows);
 }
 
@@ -67,8 +68,8 @@ int run(const ConfigSources& o, Call& call) {
 }  // namespace
 
 Verb describe_verb() {
-  return make_verb<ConfigSources>("describe", "DATA", "what data is, what would be trained on it and why",
-                                  1, 1, true, run);
+  return make_verb<ConfigSources>(
+      "describe", "DATA", "what data is, what would be trained on it and why", 1, 1, true, run);
 }
 
 }  // namespace elbo::cli

@@ -24,8 +24,8 @@ int run(const NoOptions&, Call& call) {
 }  // namespace
 
 Verb doctor_verb() {
-  return make_verb<NoOptions>("doctor", "RUN", "say what is well and what is wrong with a run", 1, 1,
-                              false, run);
+  return make_verb<NoOptions>("doctor", "RUN", "say what is well and what is wrong with a run", 1,
+                              1, false, run);
 }
 
 }  // namespace elbo::cli

@@ -22,8 +22,11 @@ int run(const EncodeVerbOptions& o, Call& call) {
   DatasetPtr data = open_split(run, call, o);
   std::vector<int64_t> rows = spaced_rows(data->size(), o.count);
   Codes codes = encode(run, *data, rows, o);
-  Output out{{{"mean", codes.mean}, {"sd", codes.sd}}, latent_columns(codes.mean.size(1)),
-             data->schema().target, label_texts(codes.y, data->schema()), {}};
+  Output out{{{"mean", codes.mean}, {"sd", codes.sd}},
+             latent_columns(codes.mean.size(1)),
+             data->schema().target,
+             label_texts(codes.y, data->schema()),
+             {}};
   if (codes.draws.defined()) out.arrays.insert(out.arrays.begin(), {"draws", codes.draws});
   if (codes.y.defined()) out.arrays.emplace_back("y", codes.y);
   out.arrays.emplace_back("row", at::tensor(rows, at::kLong));

@@ -19,8 +19,8 @@ int run(const NoOptions&, Call& call) {
 }  // namespace
 
 Verb info_verb() {
-  return make_verb<NoOptions>("info", "RUN|FILE", "what is in a run, a model or a file of data", 1, 1,
-                              false, run);
+  return make_verb<NoOptions>("info", "RUN|FILE", "what is in a run, a model or a file of data", 1,
+                              1, false, run);
 }
 
 }  // namespace elbo::cli

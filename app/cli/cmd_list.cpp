@@ -77,7 +77,7 @@ Listing list_family(const FamilyInfo& family) {
 
 int run(const NoOptions&, Call& call) {
   std::string what = call.positionals.empty() ? "" : call.positionals[0];
-  Listing listing = what.empty()       ? list_families()
+  Listing listing = what.empty()        ? list_families()
                     : what == "options" ? list_options()
                                         : list_family(find_family(what));
   call.console.result(listing.text);

@@ -19,8 +19,8 @@ Value to_value(const Preset& preset) {
 int run(const NoOptions&, Call& call) {
   if (!call.positionals.empty()) {
     const Preset& preset = find_preset(call.positionals[0]);
-    call.console.result(fmt::format("{}\npaper   {}\nexpect  {}\n\n{}", preset.summary, preset.paper,
-                                    preset.expect, to_toml(preset.values)));
+    call.console.result(fmt::format("{}\npaper   {}\nexpect  {}\n\n{}", preset.summary,
+                                    preset.paper, preset.expect, to_toml(preset.values)));
     call.console.document(to_value(preset));
     return 0;
   }

@@ -23,7 +23,10 @@ int run(const ReconstructVerbOptions& o, Call& call) {
   std::vector<int64_t> rows = spaced_rows(data->size(), o.count);
   Reconstruction found = reconstruct(run, *data, rows, o);
   Output out{{{"reconstruction", found.result}, {"x", found.x}, {"z", found.z}},
-             data_columns(run.trained.schema), "", {}, {}};
+             data_columns(run.trained.schema),
+             "",
+             {},
+             {}};
   if (found.mask.defined()) out.arrays.emplace_back("mask", found.mask);
   out.arrays.emplace_back("row", at::tensor(rows, at::kLong));
   if (run.trained.schema.kind == "image") {

@@ -17,8 +17,8 @@ int run(const NoOptions&, Call& call) {
 }  // namespace
 
 Verb report_verb() {
-  return make_verb<NoOptions>("report", "RUN", "measure a run and write its report.html and plots/ anew",
-                              1, 1, false, run);
+  return make_verb<NoOptions>(
+      "report", "RUN", "measure a run and write its report.html and plots/ anew", 1, 1, false, run);
 }
 
 }  // namespace elbo::cli

@@ -36,7 +36,8 @@ int run(const TraverseVerbOptions& o, Call& call) {
 
 Verb traverse_verb() {
   return make_verb<TraverseVerbOptions>("traverse", "RUN [DATA] [-n 10] [-o FILE]",
-                                        "move one latent dimension after another", 1, 2, false, run);
+                                        "move one latent dimension after another", 1, 2, false,
+                                        run);
 }
 
 }  // namespace elbo::cli

@@ -50,7 +50,8 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words) {
   size_t given = args.positionals.size();
   ELBO_CHECK(given >= verb.min_positionals, Code::usage, "elbo {} needs {}\nUsage: elbo {} {}",
              verb.name, verb.usage.substr(0, verb.usage.find(' ')), verb.name, verb.usage);
-  ELBO_CHECK(given <= verb.max_positionals, Code::usage, "unexpected argument '{}'\nUsage: elbo {} {}",
+  ELBO_CHECK(given <= verb.max_positionals, Code::usage,
+             "unexpected argument '{}'\nUsage: elbo {} {}",
              args.positionals[std::min(given, verb.max_positionals)], verb.name, verb.usage);
   return verb.run(own, call);
 }
@@ -79,9 +80,10 @@ Error translate(const c10::Error& e) {
   std::string text = e.what_without_backtrace();
   text = text.substr(0, text.find('\n'));
   bool memory = text.find("memory") != std::string::npos;
-  return Error(memory ? Code::resource : Code::failure,
-               memory ? "out of memory: " + text + "\nLower train.batch, or close other programs."
-                      : "internal: " + text + "\nThis is a defect of elbo; please report the command.");
+  return Error(
+      memory ? Code::resource : Code::failure,
+      memory ? "out of memory: " + text + "\nLower train.batch, or close other programs."
+             : "internal: " + text + "\nThis is a defect of elbo; please report the command.");
 }
 
 int guarded(const std::vector<std::string>& words) {
@@ -97,17 +99,20 @@ int guarded(const std::vector<std::string>& words) {
   } catch (const c10::Error& e) {
     return report(translate(e));
   } catch (const std::bad_alloc&) {
-    return report(Error(Code::resource, "out of memory\nLower train.batch, or close other programs."));
+    return report(
+        Error(Code::resource, "out of memory\nLower train.batch, or close other programs."));
   } catch (const std::exception& e) {
-    return report(Error(Code::failure, std::string("internal: ") + e.what() +
-                                           "\nThis is a defect of elbo; please report the command."));
+    return report(
+        Error(Code::failure, std::string("internal: ") + e.what() +
+                                 "\nThis is a defect of elbo; please report the command."));
   }
 }
 
 /// The exit code where a disk or a pipe did not take what was printed.
 int after_lost_output(int code) {
-  Console(false, false, false).error(
-      Error(Code::resource, "standard output did not take all that was printed\nIs its disk full?"));
+  Console(false, false, false)
+      .error(Error(Code::resource,
+                   "standard output did not take all that was printed\nIs its disk full?"));
   return code == 0 ? static_cast<int>(Code::resource) : code;
 }
 

@@ -13,7 +13,8 @@ Run open_for_use(const Path& folder) {
 
 DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options) {
   ELBO_CHECK(call.positionals.size() > 1 || !run.config.data.path.empty(), Code::usage,
-             "{} does not say what it was trained on\nName the data after it.", run.folder.string());
+             "{} does not say what it was trained on\nName the data after it.",
+             run.folder.string());
   DataSource data = open_for(run, call.positionals.size() > 1 ? call.positionals[1] : "");
   std::string name;
   if (options.split == "held-out") return held_out_split(data, name);

@@ -57,8 +57,8 @@ std::string TrainView::line(int64_t epoch, double share,
   double begun = static_cast<double>(first_epoch_ - 1) + first_share_;
   double spent = std::chrono::duration<double>(Clock::now() - start_).count();
   double left = done > begun ? spent * (static_cast<double>(epochs_) - done) / (done - begun) : 0;
-  std::string text = fmt::format("epoch {}/{} {}  train {}", epoch, epochs_, bar(share, 20),
-                                 headline_text(terms));
+  std::string text =
+      fmt::format("epoch {}/{} {}  train {}", epoch, epochs_, bar(share, 20), headline_text(terms));
   if (!held_out_.empty()) text += fmt::format("  {} {}", held_out_split_, terms_text(held_out_));
   if (rate_ > 0) text += fmt::format("  {}/s", short_count(rate_));
   return text + "  eta " + duration_text(left);
@@ -119,15 +119,15 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
   if (plan.data.test) data += fmt::format(", {} test", with_commas(plan.data.test->size()));
   data += ", " + schema.shape_text();
   if (!schema.labels.empty()) data += fmt::format(", {} labels", schema.labels.size());
-  std::string model =
-      fmt::format("{}, {} latent dimensions, {} posterior, {} prior, {} likelihood, {} parameters",
-                  network_text(c.model.encoder), c.model.latent, c.model.posterior.type,
-                  c.model.prior.type, c.model.likelihood.type,
-                  with_commas(parameter_count(*plan.fresh.model)));
+  std::string model = fmt::format(
+      "{}, {} latent dimensions, {} posterior, {} prior, {} likelihood, {} parameters",
+      network_text(c.model.encoder), c.model.latent, c.model.posterior.type, c.model.prior.type,
+      c.model.likelihood.type, with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
-  std::string how = fmt::format("{} epochs of {} step{}, {} {:g}, autograd engine, {} thread{}",
-                                c.train.epochs, steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
-                                at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+  std::string how =
+      fmt::format("{} epochs of {} step{}, {} {:g}, autograd engine, {} thread{}", c.train.epochs,
+                  steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
+                  at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
   return {{"data", data}, {"model", model}, {"plan", how}};
 }
 
@@ -153,8 +153,9 @@ void tell_summary(const RunSummary& s, Console& console) {
   tell_findings(s.findings, console);
   if (!s.report.empty()) console.tell("report", s.report.string());
   std::string run = s.folder.string();
-  console.tell("next", fmt::format("elbo sample {} -n 64 | elbo traverse {} | elbo eval {} --samples 500",
-                                   run, run, run));
+  console.tell("next",
+               fmt::format("elbo sample {} -n 64 | elbo traverse {} | elbo eval {} --samples 500",
+                           run, run, run));
   console.result(run);
 }
 

@@ -170,8 +170,8 @@ std::string bar(const std::string& name, double value, double left, double width
   double top = y.at(std::max(0.0, value)), bottom = y.at(std::min(0.0, value));
   return fmt::format(
       "<rect fill=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}</title></rect>",
-      muted ? kMutedColor : kChartColors[0], px(left), px(top), px(width), px(bottom - top), escape_markup(name),
-      number(value));
+      muted ? kMutedColor : kChartColors[0], px(left), px(top), px(width), px(bottom - top),
+      escape_markup(name), number(value));
 }
 
 /// An axis that starts at 0, or ends there, or has it inside.
@@ -266,7 +266,8 @@ std::string bar_chart(const std::vector<std::string>& names, const std::vector<d
   for (size_t i = 0; i < values.size(); ++i) {
     double left = x.from + static_cast<double>(i) * layout.slot + gap / 2;
     bool muted = !options.muted.empty() && options.muted[i];
-    if (drawable(values[i])) canvas.add(bar(names[i], values[i], left, layout.slot - gap, y, muted));
+    if (drawable(values[i]))
+      canvas.add(bar(names[i], values[i], left, layout.slot - gap, y, muted));
   }
   canvas.end_data();
   for (size_t i = 0; i < names.size(); i += layout.stride) {

@@ -16,7 +16,7 @@ struct ChartOptions {
   std::string title{}, x_label{}, y_label{};
   int width = 492, height = 300;  ///< pixels; two of this width fill a row of a Page
   bool log_y = false;
-  bool equal_axes = false;  ///< one unit is as long on both axes
+  bool equal_axes = false;    ///< one unit is as long on both axes
   std::vector<bool> muted{};  ///< bars to draw in grey; empty: none
 };
 

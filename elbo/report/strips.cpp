@@ -16,7 +16,7 @@ constexpr double kGap = 3, kRoomAbove = 14, kHeadHeight = 18;
 
 /// Where the pictures of all strips stand.
 struct Layout {
-  double label = 0;             ///< pixels kept for the labels
+  double label = 0;              ///< pixels kept for the labels
   double width = 0, height = 0;  ///< of one picture as shown
   size_t columns = 1;
 
@@ -26,9 +26,10 @@ struct Layout {
       letters = std::max({letters, text_width(s.label), text_width(s.note)});
       columns = std::max(columns, static_cast<size_t>(s.images.rows()));
     }
-    label = letters == 0 ? 0 : 14 + kLetterWidth * static_cast<double>(std::min(letters, kLongestName));
+    label =
+        letters == 0 ? 0 : 14 + kLetterWidth * static_cast<double>(std::min(letters, kLongestName));
     double room = (options.width - label) / static_cast<double>(columns) - kGap;
-    room = std::clamp(room, 8.0, static_cast<double>(options.largest));
+    room = std::clamp(room, 1.0, static_cast<double>(options.largest));
     auto w = static_cast<double>(strips[0].images.shape[2]);
     auto h = static_cast<double>(strips[0].images.shape[1]);
     width = room >= w ? w * std::floor(room / w) : room;

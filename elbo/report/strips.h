@@ -24,8 +24,8 @@ struct StripOptions {
 };
 
 /// Strips under each other as SVG, all N pictures of each embedded without smoothing, small ones
-/// enlarged by a whole factor; light and dark by the reader's preference. For a Page or a file of its
-/// own. Throws Error(Code::failure) when a strip has no pictures.
+/// enlarged by a whole factor; light and dark by the reader's preference. For a Page or a file of
+/// its own. Throws Error(Code::failure) when a strip has no pictures.
 std::string picture_strips(const std::vector<Strip>& strips, const StripOptions& options = {});
 
 }  // namespace elbo

@@ -18,7 +18,8 @@ constexpr int64_t kRowsReconstructed = 2000;
 
 std::vector<std::string> names_of(const std::vector<Path>& runs) {
   std::vector<std::string> names;
-  for (const Path& run : runs) names.push_back(run.filename().empty() ? run.string() : run.filename().string());
+  for (const Path& run : runs)
+    names.push_back(run.filename().empty() ? run.string() : run.filename().string());
   bool unique = std::set<std::string>(names.begin(), names.end()).size() == names.size();
   for (size_t i = 0; i < names.size() && !unique; ++i) names[i] = runs[i].string();
   return names;
@@ -57,8 +58,8 @@ std::vector<Finding> find_notes(const std::vector<Run>& runs, const std::vector<
   for (size_t i = 1; i < runs.size(); ++i) {
     const DataOptions &a = first.config.data, &b = runs[i].config.data;
     if (a.path != b.path) {
-      out.push_back({"warn", fmt::format("{} was trained on {}, {} on {}", names[0], a.path, names[i],
-                                         b.path)});
+      out.push_back({"warn", fmt::format("{} was trained on {}, {} on {}", names[0], a.path,
+                                         names[i], b.path)});
     } else {
       bool same_split = first.config.seed == runs[i].config.seed && a.valid == b.valid &&
                         a.test == b.test && a.limit == b.limit;
@@ -69,15 +70,16 @@ std::vector<Finding> find_notes(const std::vector<Run>& runs, const std::vector<
                                            names[i], names[0])});
       }
     }
-    bool same_units = transform_text(first) == transform_text(runs[i]) &&
-                      first.trained.options.likelihood.type == runs[i].trained.options.likelihood.type;
+    bool same_units =
+        transform_text(first) == transform_text(runs[i]) &&
+        first.trained.options.likelihood.type == runs[i].trained.options.likelihood.type;
     if (!same_units) {
-      out.push_back({"warn", fmt::format("{} and {} model the data in other units ({} likelihood on "
-                                         "{}, {} on {}): their nats and bits do not compare, rmse does",
-                                         names[0], names[i], first.trained.options.likelihood.type,
-                                         transform_text(first),
-                                         runs[i].trained.options.likelihood.type,
-                                         transform_text(runs[i]))});
+      out.push_back(
+          {"warn", fmt::format("{} and {} model the data in other units ({} likelihood on "
+                               "{}, {} on {}): their nats and bits do not compare, rmse does",
+                               names[0], names[i], first.trained.options.likelihood.type,
+                               transform_text(first), runs[i].trained.options.likelihood.type,
+                               transform_text(runs[i]))});
     }
   }
   return out;
@@ -104,7 +106,8 @@ Figure compared_samples(const Scene& scene, const std::string& name) {
 }
 
 void show(Page& page, const Figure& figure) {
-  figure.svg.empty() ? page.image(figure.image, figure.caption) : page.svg(figure.svg, figure.caption);
+  figure.svg.empty() ? page.image(figure.image, figure.caption)
+                     : page.svg(figure.svg, figure.caption);
 }
 
 void show_row(Page& page, const std::vector<Figure>& figures) {
@@ -169,7 +172,8 @@ TextTable Comparison::table() const {
   std::vector<const Metric*> known;
   for (const Evaluation& e : evaluations) {
     for (const Metric& m : e.metrics) {
-      bool seen = std::any_of(known.begin(), known.end(), [&](auto* k) { return k->name == m.name; });
+      bool seen =
+          std::any_of(known.begin(), known.end(), [&](auto* k) { return k->name == m.name; });
       if (!seen) known.push_back(&m);
     }
   }

@@ -21,14 +21,16 @@ class Examination {
     ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage, "{} is no folder",
                folder_.string());
     bool readable = try_to([&] { config_ = open_config(folder_); });
+    readable = readable && try_to([&] { opened_ = open_run(folder_); });
     readable = try_to([&] { history_ = read_history(folder_); }) && readable;
-    readable = try_to([&] { opened_ = open_run(folder_); }) && readable;
     if (config_) look_at_training();
     if (readable && data_is_the_same()) {
       std::vector<Finding> of_model = summarise(folder_, false).findings;
       found_.insert(found_.end(), of_model.begin(), of_model.end());
     }
-    auto gravity = [](const Finding& f) { return f.level == "bad" ? 0 : f.level == "warn" ? 1 : 2; };
+    auto gravity = [](const Finding& f) {
+      return f.level == "bad" ? 0 : f.level == "warn" ? 1 : 2;
+    };
     std::stable_sort(found_.begin(), found_.end(),
                      [&](auto& a, auto& b) { return gravity(a) < gravity(b); });
     return found_;
@@ -55,7 +57,8 @@ class Examination {
   }
 
   void look_at_training() {
-    if (history_.empty()) return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
+    if (history_.empty())
+      return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
     for (const Value& record : history_) {
       for (const auto& [name, value] : record.as_table()) {
         if (!value.is_null()) continue;
@@ -78,8 +81,8 @@ class Examination {
           "Lower train.lr or set train.clip=1",
           factor.y.back());
     } else if (!skipped.y.empty() && skipped.y.back() > 0) {
-      say("warn", "{} non-finite step{} skipped. Lower train.lr or set train.clip=1", skipped.y.back(),
-          skipped.y.back() == 1 ? "" : "s");
+      say("warn", "{} non-finite step{} skipped. Lower train.lr or set train.clip=1",
+          skipped.y.back(), skipped.y.back() == 1 ? "" : "s");
     }
   }
 
@@ -92,8 +95,10 @@ class Examination {
     Series held_out = history_of(history_, "valid", config_->train.stop_on);
     size_t n = held_out.y.size(), tail = std::max<size_t>(1, n / 10);
     if (n < 5) return;
-    double gain = held_out.y[0] - held_out.y[n - 1], late = held_out.y[n - 1 - tail] - held_out.y[n - 1];
-    bool last_is_best = *std::min_element(held_out.y.begin(), held_out.y.end()) == held_out.y[n - 1];
+    double gain = held_out.y[0] - held_out.y[n - 1],
+           late = held_out.y[n - 1 - tail] - held_out.y[n - 1];
+    bool last_is_best =
+        *std::min_element(held_out.y.begin(), held_out.y.end()) == held_out.y[n - 1];
     if (last_is_best && late > kStillGaining * gain) {
       say("warn",
           "still improving at the end: the last {} epoch{} brought {:.2g} nats. Train longer "

@@ -29,7 +29,8 @@ std::vector<Series> groups_by_class(const Tensor& points, const Tensor& labels,
   std::vector<size_t> order(counts.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (order.size() > kMostGroups) {
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return counts[a] > counts[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return counts[a] > counts[b]; });
     order.resize(kMostGroups - 1);
   }
   std::vector<Series> out;
@@ -55,7 +56,8 @@ std::vector<Series> groups_by_fifth(const Tensor& points, const Tensor& target,
     Series series{g == 0   ? fmt::format("{}: lowest fifth", name)
                   : g == 4 ? std::string("highest fifth")
                            : fmt::format("{}", g + 1),
-                  {}, {}};
+                  {},
+                  {}};
     for (int64_t k = g * n / 5; k < (g + 1) * n / 5; ++k) {
       add_point(series, points, order[k].item<int64_t>());
     }
@@ -81,7 +83,8 @@ std::vector<Series> groups_by_label(const Tensor& points, const Tensor& labels,
 
 namespace {
 
-Figure curve_figure(const Curve& curve, const std::vector<Series>& series, const std::string& more) {
+Figure curve_figure(const Curve& curve, const std::vector<Series>& series,
+                    const std::string& more) {
   ChartOptions options;
   options.title = curve.title + more;
   options.x_label = "epoch";
@@ -139,27 +142,44 @@ Figure latent_figure(const Scene& scene) {
     options.y_label = size == 2 ? "z1" : "";
   }
   std::vector<Series> groups = groups_by_label(scene.view.points, scene.view.labels, schema);
-  std::string colour = groups.size() > 1 ? fmt::format(", coloured by {}",
-                                                       schema.target.empty() ? "label" : schema.target)
-                                         : "";
+  std::string colour =
+      groups.size() > 1
+          ? fmt::format(", coloured by {}", schema.target.empty() ? "label" : schema.target)
+          : "";
   options.title = "posterior means";
   return {"latent_space",
-          fmt::format("{} examples of the {} split at the mean of q(z|x){}{}.", scene.view.mean.size(0),
-                      scene.split, how, colour),
+          fmt::format("{} examples of the {} split at the mean of q(z|x){}{}.",
+                      scene.view.mean.size(0), scene.split, how, colour),
           scatter_chart(groups, options)};
+}
+
+namespace {
+
+const std::vector<double>& use_of_dimensions(const Evaluation& e) {
+  return e.kl_per_dimension.empty() ? e.variance_of_mean : e.kl_per_dimension;
+}
+
+}  // namespace
+
+std::vector<int64_t> dimensions_by_use(const Evaluation& evaluation) {
+  const std::vector<double>& all = use_of_dimensions(evaluation);
+  std::vector<int64_t> order(all.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return all[size_t(a)] > all[size_t(b)]; });
+  return order;
 }
 
 Figure dimension_figure(const Scene& scene) {
   const Evaluation& e = scene.evaluation;
   bool has_kl = !e.kl_per_dimension.empty();
-  const std::vector<double>& all = has_kl ? e.kl_per_dimension : e.variance_of_mean;
-  std::vector<size_t> order(all.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return all[a] > all[b]; });
+  const std::vector<double>& all = use_of_dimensions(e);
+  std::vector<int64_t> order = dimensions_by_use(e);
   std::vector<std::string> names;
   std::vector<double> values;
   ChartOptions options;
-  for (size_t i : order) {
+  for (int64_t dim : order) {
+    auto i = static_cast<size_t>(dim);
     names.push_back(fmt::format("z{}", i));
     values.push_back(all[i]);
     options.muted.push_back(!(e.variance_of_mean[i] > kActiveVariance));
@@ -207,14 +227,15 @@ std::vector<Figure> table_scatter_figures(const Scene& scene) {
   options.seed = scene.run.config.seed;
   Tensor drawn = sample(scene.run, options).x;
   int64_t n = found.x.size(0);
-  return {two_clouds(scene, "samples", "data and draws from the model", found.x, drawn,
-                     fmt::format("{} examples of the {} split and {} draws from the model: z from "
-                                 "the prior, x from p(x|z).",
-                                 n, scene.split, drawn.size(0))),
-          two_clouds(scene, "reconstructions", "data and reconstructions", found.x, found.result,
-                     fmt::format("The same {} examples and the mean of p(x|z) for each: the curve or "
-                                 "surface on which the decoder puts the data.",
-                                 n))};
+  return {
+      two_clouds(scene, "samples", "data and draws from the model", found.x, drawn,
+                 fmt::format("{} examples of the {} split and {} draws from the model: z from "
+                             "the prior, x from p(x|z).",
+                             n, scene.split, drawn.size(0))),
+      two_clouds(scene, "reconstructions", "data and reconstructions", found.x, found.result,
+                 fmt::format("The same {} examples and the mean of p(x|z) for each: the curve or "
+                             "surface on which the decoder puts the data.",
+                             n))};
 }
 
 }  // namespace elbo

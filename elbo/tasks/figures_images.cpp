@@ -63,8 +63,8 @@ std::vector<Figure> sample_figures(const Scene& scene) {
   options.seed = scene.run.config.seed;
   Samples means = sample(scene.run, options);
   Tensor draws = decode(scene.run, means.z, drawn("sample", options.seed));
-  return {{"samples_mean", "Decoder means: z drawn from the prior, shown is the mean of p(x|z).", "",
-           picture_grid(means.x, columns)},
+  return {{"samples_mean", "Decoder means: z drawn from the prior, shown is the mean of p(x|z).",
+           "", picture_grid(means.x, columns)},
           {"samples_drawn", "Likelihood samples: the same z, shown is a draw from p(x|z).", "",
            picture_grid(draws, columns)}};
 }
@@ -79,9 +79,9 @@ Figure interpolation_figure(const Scene& scene) {
   for (int64_t p = 0; p < ways.x.size(0); ++p) {
     auto i = static_cast<size_t>(p);
     Tensor row = at::cat({ways.x_from[p].unsqueeze(0), ways.x[p], ways.x_to[p].unsqueeze(0)});
-    strips.push_back({fmt::format("{} to {}", row_text(scene, ways.from[i]),
-                                  row_text(scene, ways.to[i])),
-                      "", to_pictures(row)});
+    strips.push_back(
+        {fmt::format("{} to {}", row_text(scene, ways.from[i]), row_text(scene, ways.to[i])), "",
+         to_pictures(row)});
   }
   StripOptions layout;
   layout.heads = {"original"};
@@ -100,13 +100,14 @@ Figure traversal_figure(const Scene& scene) {
   TraverseOptions options;
   options.count = 10;
   options.steps = 15;
-  options.dims = scene.view.order;
+  options.dims = dimensions_by_use(scene.evaluation);
   options.dims.resize(std::min<size_t>(options.dims.size(), size_t(options.count)));
   Traversal found = traverse(scene.run, scene.data, options);
   std::vector<Strip> strips;
   for (int64_t d = 0; d < found.x.size(0); ++d) {
     int64_t dim = found.dims[static_cast<size_t>(d)];
-    strips.push_back({fmt::format("z{}", dim), dimension_text(scene, dim), to_pictures(found.x[d])});
+    strips.push_back(
+        {fmt::format("z{}", dim), dimension_text(scene, dim), to_pictures(found.x[d])});
   }
   StripOptions layout;
   for (double v : found.positions) layout.heads.push_back(fmt::format("{:+.1f}", v));
@@ -137,11 +138,12 @@ Figure manifold_figure(const Scene& scene) {
   Tensor across = grid_values(scene, n, 0), up = grid_values(scene, n, 1).flip(0);
   Tensor z = at::stack({across.unsqueeze(0).expand({n, n}), up.unsqueeze(1).expand({n, n})}, -1);
   bool variational = scene.run.trained.model->is_variational();
-  return {"manifold",
-          fmt::format("The latent plane decoded, z0 to the right and z1 upwards, {}: decoder means.",
-                      variational ? "at even quantiles of the prior N(0, 1)"
-                                  : "evenly over the data's latents"),
-          "", image_grid(to_pictures(decode(scene.run, z)), n, 0)};
+  return {
+      "manifold",
+      fmt::format("The latent plane decoded, z0 to the right and z1 upwards, {}: decoder means.",
+                  variational ? "at even quantiles of the prior N(0, 1)"
+                              : "evenly over the data's latents"),
+      "", image_grid(to_pictures(decode(scene.run, z)), n, 0)};
 }
 
 }  // namespace elbo

@@ -16,7 +16,8 @@ std::vector<Value> read_history(const Path& run) {
     Value record = parse_json(text.substr(begin, end - begin), where);
     bool is_record = record.find("epoch") && record.find("split") &&
                      record.at("epoch").is_integer() && record.at("split").is_string();
-    ELBO_CHECK(is_record, Code::data, "{}: no record of an epoch: epoch or split is missing", where);
+    ELBO_CHECK(is_record, Code::data, "{}: no record of an epoch: epoch or split is missing",
+               where);
     out.push_back(std::move(record));
     begin = end + 1;
   }

@@ -77,9 +77,10 @@ struct Interpolation {
   Tensor z;                       ///< [P, S, Z]
   Tensor x;                       ///< [P, S, event...]
 };
-/// Without rows, `count` random pairs that differ in their label where there is one. Spherical paths
-/// keep to the great circle: (sin((1-t) w) a + sin(t w) b) / sin w, w the angle between a and b
-/// (Shoemake 1985). Throws Error(Code::usage) for rows that are not there or do not pair up.
+/// Without rows, `count` random pairs that differ in their label where there is one. On a spherical
+/// path the direction follows the great circle, (sin((1-t) w) u + sin(t w) v) / sin w for the ends'
+/// directions u and v with angle w between them (Shoemake 1985), while the length changes evenly.
+/// Throws Error(Code::usage) for rows that are not there or do not pair up.
 Interpolation interpolate(const Run& run, const Dataset& data, const InterpolateOptions& options);
 
 struct TraverseOptions : DecodeOptions {
@@ -98,8 +99,8 @@ struct Traversal {
   Tensor z;                       ///< [D, S, Z]
   Tensor x;                       ///< [D, S, event...]
 };
-/// Without `dims`, the `count` dimensions of largest KL on the data. The others stay at 0, or at the
-/// posterior mean of a row. Throws Error(Code::usage) for a dimension or row that is not there.
+/// Without `dims`, the `count` dimensions of largest KL on the data. The others stay at 0, or at
+/// the posterior mean of a row. Throws Error(Code::usage) for a dimension or row that is not there.
 Traversal traverse(const Run& run, const Dataset& data, const TraverseOptions& options);
 
 /// n rows of a data set, evenly spaced; all of them when n is 0 or too many.

@@ -55,7 +55,8 @@ void write_output(const Path& path, const Output& output, bool force) {
   check_output(path, force);
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::string extension = path.extension().string();
-  if (extension == ".npy") return write_file(path, encode_npy(to_array(output.arrays.at(0).second)));
+  if (extension == ".npy")
+    return write_file(path, encode_npy(to_array(output.arrays.at(0).second)));
   if (extension == ".npz") return write_file(path, encoded_npz(output));
   if (extension == ".csv") return write_file(path, encoded_csv(output));
   ELBO_CHECK(!output.picture.empty(), Code::usage,
@@ -75,8 +76,8 @@ Tensor latents_of_npz(const Path& path) {
     }
   }
   for (auto& [name, array] : entries) names.push_back(name);
-  ELBO_CHECK(entries.size() == 1, Code::data, "{}: no entry 'z' or 'mean'; it has {}", path.string(),
-             fmt::join(names, ", "));
+  ELBO_CHECK(entries.size() == 1, Code::data, "{}: no entry 'z' or 'mean'; it has {}",
+             path.string(), fmt::join(names, ", "));
   return to_tensor(entries[0].second);
 }
 

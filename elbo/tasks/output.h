@@ -34,9 +34,9 @@ void check_output(const Path& path, bool force);
 /// Error(Code::resource) where the disk does not take it. Makes missing folders.
 void write_output(const Path& path, const Output& output, bool force);
 
-/// Latents z [.., Z] from a file: an .npy array, the entry "z", "mean" or the only one of an .npz, or
-/// the columns z0, z1, ... of a .csv (all columns where none is named so).
-/// Throws Error(Code::data) when there are none, or their number is not `size`.
+/// Latents z [.., Z] from a file: an .npy array, the entry "z", "mean" or the only one of an .npz,
+/// or the columns z0, z1, ... of a .csv (all columns where none is named so). Throws
+/// Error(Code::data) when there are none, or their number is not `size`.
 Tensor read_latents(const Path& path, int64_t size);
 
 }  // namespace elbo

@@ -14,7 +14,8 @@ std::string headline_of(const Run& run, const Evaluation& evaluation, const std:
   std::string out = epoch ? fmt::format("epoch {}: ", epoch->as_integer()) : "";
   const Metric* neg_elbo = evaluation.find("neg_elbo");
   const Metric* shown = neg_elbo ? neg_elbo : evaluation.find("recon");
-  out += fmt::format("{} {} {}", split, neg_elbo ? "-ELBO" : "reconstruction", format_metric(*shown));
+  out +=
+      fmt::format("{} {} {}", split, neg_elbo ? "-ELBO" : "reconstruction", format_metric(*shown));
   if (const Metric* bits = evaluation.find("bits_per_dim")) {
     out += fmt::format(" = {:.3f} bits/dim", bits->value);
   }
@@ -46,10 +47,11 @@ Value RunSummary::to_value() const {
 std::string model_text(const Run& run) {
   const TrainedModel& t = run.trained;
   std::string parameters = format_number(static_cast<double>(parameter_count(*t.model))).value;
-  return fmt::format("{} on {}: {}, {} latent dimension{}, {} posterior, {} likelihood, {} parameters",
-                     t.options.kind.type, t.schema.name, t.schema.shape_text(), t.options.latent,
-                     t.options.latent == 1 ? "" : "s", t.options.posterior.type,
-                     t.options.likelihood.type, parameters);
+  return fmt::format(
+      "{} on {}: {}, {} latent dimension{}, {} posterior, {} likelihood, {} parameters",
+      t.options.kind.type, t.schema.name, t.schema.shape_text(), t.options.latent,
+      t.options.latent == 1 ? "" : "s", t.options.posterior.type, t.options.likelihood.type,
+      parameters);
 }
 
 RunSummary summarise(const Path& folder, bool wants_report) {

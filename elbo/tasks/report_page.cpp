@@ -84,9 +84,10 @@ void add_tables(Writer& w, const Scene& scene) {
                              scene.split));
   TextTable reconstructions = reconstruction_table(scene);
   w.page.table(reconstructions.header, reconstructions.rows);
-  w.page.section("Samples from the prior",
-                 fmt::format("What the model draws should look like the {} split, column by column.",
-                             scene.split));
+  w.page.section(
+      "Samples from the prior",
+      fmt::format("What the model draws should look like the {} split, column by column.",
+                  scene.split));
   if (scene.run.trained.schema.size() == 2) w.show_row(table_scatter_figures(scene));
   TextTable moments = moments_table(scene);
   w.page.table(moments.header, moments.rows);
@@ -105,9 +106,10 @@ void add_latents(Writer& w, const Scene& scene) {
 }
 
 void add_numbers(Writer& w, const Run& run, const DataSource& data, const RunSummary& s) {
-  w.page.section("Numbers",
-                 fmt::format("Means over {} {} examples with their standard errors.",
-                             format_number(static_cast<double>(s.evaluation.examples)).value, s.split));
+  w.page.section(
+      "Numbers",
+      fmt::format("Means over {} {} examples with their standard errors.",
+                  format_number(static_cast<double>(s.evaluation.examples)).value, s.split));
   w.page.metrics(s.evaluation.metrics);
   std::vector<Row> rows;
   for (const Metric& m : s.evaluation.metrics) {

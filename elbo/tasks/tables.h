@@ -13,8 +13,8 @@ struct TextTable {
   std::vector<Row> rows;
 };
 
-/// Tables of data: columns downwards, a few examples and their reconstructions across. Missing cells
-/// are empty beside what the model fills in.
+/// Tables of data: columns downwards, a few examples and their reconstructions across. Missing
+/// cells are empty beside what the model fills in.
 TextTable reconstruction_table(const Scene& scene);
 
 /// Mean and standard deviation of each column in the data and in draws from the model.
