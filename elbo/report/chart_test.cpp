@@ -195,5 +195,22 @@ TEST(BarChart, NamesThinOutWhereTheyWouldCollide) {
   EXPECT_GE(shown(200), 5u);
 }
 
+TEST(LineChart, TicksAreWholeWhereEveryXIs) {
+  std::string whole = line_chart({{"a", {1, 2, 3}, {5, 4, 3}}}, {});
+  EXPECT_EQ(whole.find(">1.5<"), std::string::npos);
+  EXPECT_NE(whole.find(">2<"), std::string::npos);
+  std::string broken = line_chart({{"a", {1, 1.5, 3}, {50, 40, 30}}}, {});
+  EXPECT_NE(broken.find(">1.5<"), std::string::npos);
+}
+
+TEST(BarChart, MutedBarsAreGrey) {
+  ChartOptions options;
+  options.muted = {false, true, true};
+  std::string svg = bar_chart({"a", "b", "c"}, {3, 2, 1}, options);
+  EXPECT_EQ(occurrences(svg, "#9aa3ad"), 2u);
+  options.muted.pop_back();
+  EXPECT_THROW(bar_chart({"a", "b", "c"}, {3, 2, 1}, options), Error);
+}
+
 }  // namespace
 }  // namespace elbo

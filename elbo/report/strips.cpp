@@ -29,7 +29,7 @@ struct Layout {
     label =
         letters == 0 ? 0 : 14 + kLetterWidth * static_cast<double>(std::min(letters, kLongestName));
     double room = (options.width - label) / static_cast<double>(columns) - kGap;
-    room = std::clamp(room, 8.0, static_cast<double>(options.largest));
+    room = std::clamp(room, 1.0, static_cast<double>(options.largest));
     auto w = static_cast<double>(strips[0].images.shape[2]);
     auto h = static_cast<double>(strips[0].images.shape[1]);
     width = room >= w ? w * std::floor(room / w) : room;

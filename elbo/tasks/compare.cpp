@@ -87,7 +87,8 @@ std::vector<Finding> find_notes(const std::vector<Run>& runs, const std::vector<
 
 Figure compared_reconstructions(const std::vector<Run>& runs, const std::vector<std::string>& names,
                                 const Dataset& data, const std::string& split) {
-  std::vector<int64_t> rows = spaced_rows(data.size(), std::min<int64_t>(15, data.size()));
+  std::vector<int64_t> rows =
+      spaced_rows(data.size(), std::min(strip_columns(data.schema().shape[2]), data.size()));
   std::vector<Strip> strips;
   for (size_t i = 0; i < runs.size(); ++i) {
     Reconstruction found = reconstruct(runs[i], data, rows);

@@ -21,8 +21,8 @@ class Examination {
     ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage, "{} is no folder",
                folder_.string());
     bool readable = try_to([&] { config_ = open_config(folder_); });
+    readable = readable && try_to([&] { opened_ = open_run(folder_); });
     readable = try_to([&] { history_ = read_history(folder_); }) && readable;
-    readable = try_to([&] { opened_ = open_run(folder_); }) && readable;
     if (config_) look_at_training();
     if (readable && data_is_the_same()) {
       std::vector<Finding> of_model = summarise(folder_, false).findings;

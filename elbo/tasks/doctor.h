@@ -17,9 +17,7 @@ namespace elbo {
 /// | diverged        | bad   | a term in metrics.jsonl is not finite, or steps were rolled back |
 /// | skipped steps   | warn  | some steps were not finite |
 /// | unfinished      | warn  | fewer epochs are done than train.epochs |
-/// | still improving | warn  | the last epoch is the best, and the last tenth of the epochs gained
-/// more
-///                             than 1 % of the whole gain |
+/// | still improving | warn  | the last epoch is the best, and the last tenth gained over 1 % |
 /// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
 /// | data missing    | warn  | the data cannot be opened, so nothing is measured |
 std::vector<Finding> examine_run(const Path& folder);

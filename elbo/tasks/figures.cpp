@@ -153,17 +153,33 @@ Figure latent_figure(const Scene& scene) {
           scatter_chart(groups, options)};
 }
 
+namespace {
+
+const std::vector<double>& use_of_dimensions(const Evaluation& e) {
+  return e.kl_per_dimension.empty() ? e.variance_of_mean : e.kl_per_dimension;
+}
+
+}  // namespace
+
+std::vector<int64_t> dimensions_by_use(const Evaluation& evaluation) {
+  const std::vector<double>& all = use_of_dimensions(evaluation);
+  std::vector<int64_t> order(all.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return all[size_t(a)] > all[size_t(b)]; });
+  return order;
+}
+
 Figure dimension_figure(const Scene& scene) {
   const Evaluation& e = scene.evaluation;
   bool has_kl = !e.kl_per_dimension.empty();
-  const std::vector<double>& all = has_kl ? e.kl_per_dimension : e.variance_of_mean;
-  std::vector<size_t> order(all.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return all[a] > all[b]; });
+  const std::vector<double>& all = use_of_dimensions(e);
+  std::vector<int64_t> order = dimensions_by_use(e);
   std::vector<std::string> names;
   std::vector<double> values;
   ChartOptions options;
-  for (size_t i : order) {
+  for (int64_t dim : order) {
+    auto i = static_cast<size_t>(dim);
     names.push_back(fmt::format("z{}", i));
     values.push_back(all[i]);
     options.muted.push_back(!(e.variance_of_mean[i] > kActiveVariance));

@@ -46,6 +46,9 @@ Figure traversal_figure(const Scene& scene);
 /// quantiles of N(0, 1), or for an autoencoder over the means of the data.
 Figure manifold_figure(const Scene& scene);
 
+/// Latent dimensions, the largest KL (without one, variance of the mean) first.
+std::vector<int64_t> dimensions_by_use(const Evaluation& evaluation);
+
 /// Posterior means in two dimensions, coloured by label.
 Figure latent_figure(const Scene& scene);
 /// KL by dimension, the largest first, inactive ones in grey. Without a KL the variance of the

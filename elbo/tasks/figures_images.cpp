@@ -7,7 +7,9 @@
 namespace elbo {
 namespace {
 
-constexpr int64_t kColumns = 15, kBlocks = 2;
+constexpr int64_t kBlocks = 2;
+
+int64_t columns_of(const Scene& scene) { return strip_columns(scene.run.trained.schema.shape[2]); }
 
 Array some(const Tensor& x, int64_t first, int64_t n) {
   return to_pictures(x.narrow(0, first, std::min(n, x.size(0) - first)));
@@ -39,14 +41,16 @@ DecodeOptions drawn(const char* decode, int64_t seed) {
 }  // namespace
 
 Figure reconstruction_figure(const Scene& scene) {
-  std::vector<int64_t> rows = spaced_rows(scene.data.size(), kBlocks * kColumns);
+  const int64_t columns = columns_of(scene);
+  std::vector<int64_t> rows =
+      spaced_rows(scene.data.size(), std::min(scene.data.size(), kBlocks * columns));
   Reconstruction mean = reconstruct(scene.run, scene.data, rows);
   Tensor draws = decode(scene.run, mean.z, drawn("sample", scene.run.config.seed));
   std::vector<Strip> strips;
-  for (int64_t first = 0; first < mean.x.size(0); first += kColumns) {
-    strips.push_back({"original", "", some(mean.x, first, kColumns), first > 0});
-    strips.push_back({"decoder mean", "", some(mean.result, first, kColumns)});
-    strips.push_back({"likelihood sample", "", some(draws, first, kColumns)});
+  for (int64_t first = 0; first < mean.x.size(0); first += columns) {
+    strips.push_back({"original", "", some(mean.x, first, columns), first > 0});
+    strips.push_back({"decoder mean", "", some(mean.result, first, columns)});
+    strips.push_back({"likelihood sample", "", some(draws, first, columns)});
   }
   return {"reconstructions",
           fmt::format("Examples of the {} split, evenly spaced. Below each: the mean of p(x|z) at "
@@ -72,7 +76,7 @@ std::vector<Figure> sample_figures(const Scene& scene) {
 Figure interpolation_figure(const Scene& scene) {
   InterpolateOptions options;
   options.count = 6;
-  options.steps = 14;
+  options.steps = columns_of(scene) - 2;
   options.seed = scene.run.config.seed;
   Interpolation ways = interpolate(scene.run, scene.data, options);
   std::vector<Strip> strips;
@@ -99,8 +103,8 @@ Figure interpolation_figure(const Scene& scene) {
 Figure traversal_figure(const Scene& scene) {
   TraverseOptions options;
   options.count = 10;
-  options.steps = 15;
-  options.dims = scene.view.order;
+  options.steps = columns_of(scene) / 2 * 2 - 1;  // odd, so that 0 is among them
+  options.dims = dimensions_by_use(scene.evaluation);
   options.dims.resize(std::min<size_t>(options.dims.size(), size_t(options.count)));
   Traversal found = traverse(scene.run, scene.data, options);
   std::vector<Strip> strips;

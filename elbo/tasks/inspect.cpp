@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "elbo/io/csv.h"
 #include "elbo/io/gzip.h"
 #include "elbo/io/idx.h"
 #include "elbo/io/npy.h"
@@ -116,6 +117,40 @@ Inspection inspect_data(const Path& path) {
   return out;
 }
 
+/// A table of text: what each column holds.
+Inspection inspect_csv(std::string text, const std::string& where) {
+  CsvTable table = parse_csv(std::move(text), where);
+  Inspection out;
+  fact(out, "kind", "table of text (CSV)");
+  fact(out, "rows", format_number(static_cast<double>(table.rows())).value);
+  out.header = {"column", "numbers", "texts", "empty", "first"};
+  Value::List columns;
+  for (size_t c = 0; c < table.columns; ++c) {
+    int64_t numbers = 0, empty = 0;
+    for (size_t r = 0; r < table.rows(); ++r) {
+      double ignored = 0;
+      std::string_view cell = trim(table.at(r, c));
+      if (cell.empty()) {
+        ++empty;
+      } else if (parse_number(cell, ignored)) {
+        ++numbers;
+      }
+    }
+    int64_t texts = static_cast<int64_t>(table.rows()) - numbers - empty;
+    std::string name = table.header.empty() ? fmt::format("{}", c + 1) : table.header[c];
+    out.rows.push_back({name, fmt::format("{}", numbers), fmt::format("{}", texts),
+                        fmt::format("{}", empty), table.rows() ? std::string(table.at(0, c)) : ""});
+    Value one;
+    one["name"] = name;
+    one["numbers"] = numbers;
+    one["texts"] = texts;
+    one["empty"] = empty;
+    columns.push_back(std::move(one));
+  }
+  out.value["columns"] = columns;
+  return out;
+}
+
 Inspection inspect_file(const Path& path) {
   Bytes bytes = read_file(path);
   double size = static_cast<double>(bytes.size());
@@ -137,7 +172,9 @@ Inspection inspect_file(const Path& path) {
     for (const auto& [key, text] : file.metadata) fact(out, key, text);
     return arrays("safetensors file", file.tensors);
   }
-  return inspect_data(path);
+  std::string name = path.extension() == ".gz" ? path.stem().string() : path.string();
+  bool is_table = name.ends_with(".csv") || name.ends_with(".tsv");
+  return is_table ? inspect_csv(std::string(as_text(bytes)), where) : inspect_data(path);
 }
 
 }  // namespace

@@ -179,12 +179,13 @@ Tensor way(const Tensor& a, const Tensor& b, int64_t steps, bool spherical) {
   Tensor from = a.unsqueeze(1), to = b.unsqueeze(1);
   Tensor linear = (1 - t) * from + t * to;
   if (!spherical) return linear;
-  Tensor lengths = from.norm(2, -1, true) * to.norm(2, -1, true);
-  Tensor cosine = (from * to).sum(-1, true) / lengths.clamp_min(1e-12);
-  Tensor angle = cosine.clamp(-1, 1).acos();
-  Tensor arc = ((1 - t) * angle).sin() * from + (t * angle).sin() * to;
+  Tensor from_length = from.norm(2, -1, true), to_length = to.norm(2, -1, true);
+  Tensor u = from / from_length.clamp_min(1e-12), v = to / to_length.clamp_min(1e-12);
+  Tensor angle = (u * v).sum(-1, true).clamp(-1, 1).acos();
+  Tensor direction = (((1 - t) * angle).sin() * u + (t * angle).sin() * v) / angle.sin();
+  Tensor arc = ((1 - t) * from_length + t * to_length) * direction;
   // Parallel and opposite ends have no great circle of their own.
-  return (arc / angle.sin()).where(angle.sin() > 1e-4, linear);
+  return arc.where(angle.sin() > 1e-4, linear);
 }
 
 }  // namespace

@@ -77,9 +77,10 @@ struct Interpolation {
   Tensor z;                       ///< [P, S, Z]
   Tensor x;                       ///< [P, S, event...]
 };
-/// Without rows, `count` random pairs that differ in their label where there is one. Spherical
-/// paths keep to the great circle: (sin((1-t) w) a + sin(t w) b) / sin w, w the angle between a and
-/// b (Shoemake 1985). Throws Error(Code::usage) for rows that are not there or do not pair up.
+/// Without rows, `count` random pairs that differ in their label where there is one. On a spherical
+/// path the direction follows the great circle, (sin((1-t) w) u + sin(t w) v) / sin w for the ends'
+/// directions u and v with angle w between them (Shoemake 1985), while the length changes evenly.
+/// Throws Error(Code::usage) for rows that are not there or do not pair up.
 Interpolation interpolate(const Run& run, const Dataset& data, const InterpolateOptions& options);
 
 struct TraverseOptions : DecodeOptions {

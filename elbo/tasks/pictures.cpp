@@ -11,7 +11,8 @@ namespace elbo {
 namespace {
 
 constexpr uint8_t kGapColour = 128;  // tells black from black and white from white
-constexpr int64_t kHalfPage = 492;
+constexpr int64_t kPage = 1024, kHalfPage = 492, kLabels = 110;
+constexpr int64_t kShown = 64;  // pixels a picture is shown wide at most
 
 Array made_smaller(const Array& pictures, int64_t largest) {
   int64_t h = pictures.shape[1], w = pictures.shape[2], c = pictures.shape[3];
@@ -40,8 +41,14 @@ Array to_pictures(const Tensor& x, int64_t largest) {
   return made_smaller(to_array(bytes), largest);
 }
 
+int64_t strip_columns(int64_t picture_width) {
+  int64_t width = std::min(picture_width, kShown);
+  int64_t shown = width * (kShown / width);
+  return std::min<int64_t>(15, (kPage - kLabels) / (shown + 3));
+}
+
 int64_t grid_columns(int64_t picture_width, int64_t n) {
-  int64_t scale = std::max<int64_t>(1, 60 / picture_width);
+  int64_t scale = std::max<int64_t>(1, kShown / picture_width);
   int64_t fit = (kHalfPage / scale + 1) / (picture_width + 1);
   return std::clamp<int64_t>(fit, 1, std::max<int64_t>(n, 1));
 }

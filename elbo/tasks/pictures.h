@@ -11,6 +11,10 @@ namespace elbo {
 /// as grey, their mean. Pictures larger than `largest` pixels are made smaller.
 Array to_pictures(const Tensor& x, int64_t largest = 128);
 
+/// How many pictures of this width a strip of the report holds, each enlarged by the whole factor
+/// that fits.
+int64_t strip_columns(int64_t picture_width);
+
 /// As many columns of pictures of this width as fill half a page of the report, at most n.
 int64_t grid_columns(int64_t picture_width, int64_t n);
 

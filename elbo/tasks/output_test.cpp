@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/output.h"
+
+#include <gtest/gtest.h>
+
+#include "elbo/io/image.h"
+#include "elbo/tasks/pictures.h"
+#include "elbo/tasks/testing.h"
+#include "elbo/tensor/convert.h"
+
+namespace elbo {
+namespace {
+
+Output latents() {
+  Tensor z = at::tensor({0.1, -2.5, 3.0, 1e-7, 5.0, -6.0}, at::kFloat).view({3, 2});
+  return {{{"mean", z}, {"sd", z.abs()}}, {"z0", "z1"}, "kind", {"a", "b,c", "d"}, {}};
+}
+
+TEST(Output, NumbersComeBackExactlyFromEveryFormat) {
+  Output out = latents();
+  for (const char* name : {"a.npy", "a.npz", "a.csv"}) {
+    Path path = test_folder() / name;
+    write_output(path, out, true);
+    EXPECT_TRUE(at::equal(read_latents(path, 2), out.arrays[0].second)) << name;
+  }
+}
+
+TEST(Output, NeverOverwritesUnlessForced) {
+  Path path = test_folder() / "kept.csv";
+  write_file(path, "mine\n");
+  try {
+    write_output(path, latents(), false);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::usage);
+    EXPECT_NE(e.message().find("kept.csv"), std::string::npos);
+  }
+  EXPECT_EQ(read_text(path), "mine\n");
+  write_output(path, latents(), true);
+  EXPECT_TRUE(read_text(path).starts_with("z0,z1,kind\n0.1,-2.5,a\n3,1e-07,\"b,c\"\n"));
+}
+
+TEST(Output, RefusesUnknownFormatsAndPicturesOfTables) {
+  EXPECT_THROW(check_output("out.gif", false), Error);
+  EXPECT_THROW(check_output("out", false), Error);
+  EXPECT_THROW(write_output(test_folder() / "table.png", latents(), false), Error);
+  EXPECT_FALSE(std::filesystem::exists(test_folder() / "table.png"));
+}
+
+TEST(Output, APictureComesBackAsWritten) {
+  Output out = latents();
+  out.picture = picture_grid(at::arange(48, at::kFloat).view({3, 1, 4, 4}) * 5, 3);
+  Path path = test_folder() / "grid.png";
+  write_output(path, out, false);
+  Array back = parse_png(read_file(path), "grid.png");
+  EXPECT_EQ(back.shape, (std::vector<int64_t>{4, 14, 1}));
+  EXPECT_EQ(back.data, out.picture.data);
+}
+
+TEST(Latents, RefusesAnotherNumberOfDimensionsAndText) {
+  Path path = test_folder() / "z.csv";
+  write_file(path, "z0,z1\n1,2\n");
+  EXPECT_THROW(read_latents(path, 3), Error);
+  write_file(path, "z0,z1\n1,two\n");
+  try {
+    read_latents(path, 2);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(e.message().find("z.csv:2: column 'z1'"), std::string::npos) << e.message();
+  }
+}
+
+TEST(Pictures, RoundAndStayWithinBytes) {
+  Array p = to_pictures(at::tensor({-7.0, 0.4, 99.6, 300.0}, at::kFloat).view({1, 1, 2, 2}));
+  EXPECT_EQ(p.shape, (std::vector<int64_t>{1, 2, 2, 1}));
+  EXPECT_EQ(std::vector<uint8_t>(p.as<uint8_t>().begin(), p.as<uint8_t>().end()),
+            (std::vector<uint8_t>{0, 0, 100, 255}));
+}
+
+TEST(Pictures, LargeOnesAreMadeSmallerInProportion) {
+  EXPECT_EQ(to_pictures(at::zeros({2, 3, 300, 150})).shape, (std::vector<int64_t>{2, 128, 64, 3}));
+}
+
+TEST(Pictures, EachIsAboveItsPartner) {
+  Tensor above = at::arange(3, at::kFloat).view({3, 1, 1, 1}) * 10, below = above + 100;
+  Array grid = paired_grid(above, below, 2);
+  ASSERT_EQ(grid.shape, (std::vector<int64_t>{7, 3, 1}));
+  auto at = [&](size_t y, size_t x) { return int(grid.as<uint8_t>()[y * 3 + x]); };
+  EXPECT_EQ(at(0, 2), 10);
+  EXPECT_EQ(at(2, 2), 110);
+  EXPECT_EQ(at(4, 0), 20);
+  EXPECT_EQ(at(6, 0), 120);
+}
+
+}  // namespace
+}  // namespace elbo

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/tables.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "elbo/tasks/families.h"
+#include "elbo/tasks/testing.h"
+
+namespace elbo {
+namespace {
+
+DataSource open_csv(const std::string& text, const std::string& target = "") {
+  Path path = test_folder() / "small.csv";
+  write_file(path, text);
+  DataOptions options;
+  options.path = path.string();
+  options.target = target;
+  options.valid = options.test = 0;
+  return open_data(options, 0);
+}
+
+TEST(ColumnStatistics, CountOnlyWhatIsObserved) {
+  DataSource data = open_csv("a,b\n1,5\n3,\n1,7\n3,6\n");
+  std::vector<ColumnStatistics> columns = column_statistics(*data.train);
+  ASSERT_EQ(columns.size(), 2u);
+  EXPECT_EQ(columns[0].name, "a");
+  EXPECT_EQ(columns[0].mean, 2);
+  EXPECT_EQ(columns[0].sd, 1);
+  EXPECT_EQ(columns[0].distinct, 2);
+  EXPECT_EQ(columns[1].missing, 1);
+  EXPECT_EQ(columns[1].mean, 6);
+  EXPECT_EQ(columns[1].min, 5);
+  EXPECT_EQ(columns[1].max, 7);
+}
+
+TEST(LabelCounts, AddUpToTheRows) {
+  DataSource data = open_csv("a,kind\n1,x\n2,y\n3,x\n", "kind");
+  EXPECT_EQ(data.schema.labels, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(label_counts(*data.train), (std::vector<int64_t>{2, 1}));
+}
+
+TEST(GroupsByLabel, HoldEveryPointOnce) {
+  Schema schema;
+  for (int i = 0; i < 14; ++i) schema.labels.push_back(fmt::format("c{}", i));
+  Tensor labels = at::arange(60, at::kLong).remainder(14), points = at::rand({60, 2});
+  std::vector<Series> groups = groups_by_label(points, labels, schema);
+  ASSERT_EQ(groups.size(), 10u);
+  EXPECT_EQ(groups.back().name, "others");
+  size_t n = 0;
+  for (const Series& s : groups) n += s.x.size();
+  EXPECT_EQ(n, 60u);
+}
+
+TEST(GroupsByLabel, CutATargetIntoFifths) {
+  Schema schema;
+  schema.target = "price";
+  Tensor target = at::arange(50, at::kFloat), points = at::stack({target, target}, 1);
+  std::vector<Series> groups = groups_by_label(points, target, schema);
+  ASSERT_EQ(groups.size(), 5u);
+  EXPECT_EQ(groups[0].x.size(), 10u);
+  EXPECT_EQ(groups[4].x.front(), 40);
+}
+
+TEST(Families, ReachEveryPartAConfigurationCanName) {
+  std::set<std::string> names;
+  for (const FamilyInfo* family : families()) EXPECT_TRUE(names.insert(family->name()).second);
+  for (const char* name : {"reader", "transform", "model", "network", "decoder", "posterior",
+                           "prior", "likelihood", "bound", "schedule", "optimizer"}) {
+    EXPECT_TRUE(names.count(name)) << name;
+    EXPECT_FALSE(find_family(name).members().empty());
+  }
+  EXPECT_EQ(&find_family("priors"), &find_family("prior"));
+  try {
+    find_family("pryor");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(e.message().find("did you mean 'prior'"), std::string::npos) << e.message();
+  }
+}
+
+}  // namespace
+}  // namespace elbo
