@@ -54,7 +54,7 @@ def seconds(command):
 
 
 def first_step(elbo, folder, number):
-    out = subprocess.run([elbo, "train", "mnist", "--epochs", "1", "--limit", "1280", "-v", "--no-report", "-o",
+    out = subprocess.run([elbo, "train", "mnist", "--epochs", "1", "-v", "--no-report", "-o",
                           pathlib.Path(folder) / f"start{number}"], check=True, capture_output=True, text=True)
     return float(re.search(r"first step (\S+) s after", out.stderr).group(1))
 

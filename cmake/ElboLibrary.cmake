@@ -28,6 +28,32 @@ function(elbo_library folder)
   endif()
 endfunction()
 
+# elbo_isa_sources(target a.cpp ... OPTIONS ...): compiles each file once for every instruction set of
+# core/cpu.h into the target, with ELBO_ISA defined to its name, which is the namespace of all that
+# the file defines. Such a file may use nothing inline from other headers: the linker keeps one copy
+# of an inline function, and it must not be the one that only some machines can run.
+set(ELBO_ISA_FLAGS_scalar "")
+set(ELBO_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(ELBO_ISA_FLAGS_avx512 ${ELBO_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
+    -mprefer-vector-width=512)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # its own intrinsics warn (its bug 105593)
+  list(APPEND ELBO_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
+function(elbo_isa_sources target)
+  cmake_parse_arguments(ARG "" "" "OPTIONS" ${ARGN})
+  set(isas scalar)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND isas avx2 avx512)
+  endif()
+  foreach(isa ${isas})
+    add_library(${target}_${isa} OBJECT ${ARG_UNPARSED_ARGUMENTS})
+    target_include_directories(${target}_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_compile_definitions(${target}_${isa} PRIVATE ELBO_ISA=${isa})
+    target_compile_options(${target}_${isa} PRIVATE ${ARG_OPTIONS} ${ELBO_ISA_FLAGS_${isa}})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+  endforeach()
+endfunction()
+
 # elbo_fuzzer(.../fuzz_<name>.cpp DEPENDS ...): a libFuzzer program, and a ctest entry that replays
 # the corpus in tests/fuzz/<name>.
 function(elbo_fuzzer source)

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "elbo/core/rng_fill.h"
+
 namespace elbo {
 namespace {
 
@@ -34,6 +36,26 @@ TEST(Rng, FillEqualsThePublishedGenerator) {
     auto words = philox4x32(
         {b, 0, 3, 0}, {static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)});
     for (size_t w = 0; w < 4; ++w) EXPECT_EQ(fill[16 * w + b], words[w]);
+  }
+}
+
+TEST(Rng, EveryInstructionSetGivesTheSameBits) {
+  const size_t groups = 9;
+  auto fill = [&](Isa isa, uint64_t block) {
+    const RngFills& fills = rng_fills(isa);
+    std::vector<uint32_t> out(3 * groups * kFillGroup + 1);
+    auto* words = out.data() + 1;  // misaligned for every vector length
+    auto* floats = reinterpret_cast<float*>(words);
+    fills.bits(11, 0x123456789A, block, words, groups);
+    fills.uniform(11, 0x123456789A, block, floats + groups * kFillGroup, groups);
+    fills.normal(11, 0x123456789A, block, floats + 2 * groups * kFillGroup, groups);
+    return out;
+  };
+  for (Isa isa : kIsas) {
+    if (isa > highest_isa()) break;
+    for (uint64_t block : {uint64_t{0}, uint64_t{0xFFFFFFFF}, ~uint64_t{0} - 7}) {  // with carries
+      EXPECT_EQ(fill(isa, block), fill(Isa::scalar, block)) << isa_name(isa) << " " << block;
+    }
   }
 }
 
