@@ -122,8 +122,7 @@ class Binarise : public Transform {
       batch.x = (batch.x > options_.threshold).to(at::kFloat);
     } else {
       const Rng& rng = options_.mode == "once" ? noise.once : noise.each_use;
-      Tensor u = uniform_by_row(rng.stream("binarise"), batch.index, batch.x[0].numel());
-      batch.x = (u.view_as(batch.x) < batch.x).to(at::kFloat);
+      batch.x = bernoulli_by_row(rng.stream("binarise"), batch.index, batch.x);
     }
     keep_observed(batch);
   }

@@ -53,4 +53,19 @@ Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n) {
   return out;
 }
 
+Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
+  int64_t n = p[0].numel();
+  Tensor chance = p.contiguous(), out = at::empty_like(chance);
+  const int64_t* row = rows.data_ptr<int64_t>();
+  at::parallel_for(0, rows.size(0), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const float* threshold = chance.data_ptr<float>() + b * n;
+      float* x = out.data_ptr<float>() + b * n;
+      rng.at(static_cast<uint64_t>(row[b])).uniform({x, size_t(n)});
+      for (int64_t i = 0; i < n; ++i) x[i] = x[i] < threshold[i] ? 1.0f : 0.0f;
+    }
+  });
+  return out;
+}
+
 }  // namespace elbo

@@ -14,5 +14,7 @@ Tensor uniform(Rng& rng, at::IntArrayRef shape, at::TensorOptions options = at::
 /// Row b of the result is drawn by `rng.at(rows[b])`, so an example meets the same numbers in
 /// whatever batch it stands. rows [B] i64 on the CPU; returns [B, n] f32 on the CPU.
 Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n);
+/// Ones with the chances p [B, ...] f32, zeros otherwise: uniform_by_row < p in one pass.
+Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p);
 
 }  // namespace elbo

@@ -21,6 +21,16 @@ TEST(Random, ARowMeetsTheSameNumbersInAnyBatch) {
   EXPECT_FALSE(at::equal(both[0], both[1]));
 }
 
+TEST(Random, BernoulliByRowIsUniformByRowBelowTheChance) {
+  Rng rng(5);
+  Tensor rows = at::tensor({7, 3, 9}, at::kLong),
+         p = at::linspace(0, 1, 3 * 2 * 70).view({3, 2, 70});
+  Tensor expected = (uniform_by_row(rng, rows, 140).view_as(p) < p).to(at::kFloat);
+  EXPECT_TRUE(at::equal(bernoulli_by_row(rng, rows, p), expected));
+  EXPECT_TRUE(at::equal(bernoulli_by_row(rng, rows, p.transpose(1, 2)),
+                        bernoulli_by_row(rng, rows, p.transpose(1, 2).contiguous())));
+}
+
 TEST(Convert, RoundTripsEveryType) {
   for (auto type : {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf,
                     at::kBFloat16, at::kFloat, at::kDouble}) {
