@@ -33,7 +33,7 @@ endfunction()
 # the file defines. Such a file may use nothing inline from other headers: the linker keeps one copy
 # of an inline function, and it must not be the one that only some machines can run.
 set(ELBO_ISA_FLAGS_scalar "")
-set(ELBO_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(ELBO_ISA_FLAGS_avx2 -mavx2 -mfma)
 set(ELBO_ISA_FLAGS_avx512 ${ELBO_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
     -mprefer-vector-width=512)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # its own intrinsics warn (its bug 105593)

@@ -9,7 +9,7 @@ namespace elbo {
 /// The instruction sets that hot code is compiled for, each holding the ones before it.
 enum class Isa {
   scalar,  ///< what every machine has
-  avx2,    ///< AVX2, FMA and F16C
+  avx2,    ///< AVX2 and FMA
   avx512,  ///< AVX-512 F, BW, DQ and VL
 };
 constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2, Isa::avx512};

@@ -16,9 +16,14 @@ size_t FamilyInfo::index_of(std::string_view name) const {
   fail(Code::usage, "unknown {} '{}'{}", name_, name, suggestion(name, names()));
 }
 
-void FamilyInfo::check(const Part& part) const {
-  const MemberInfo& member = members_[index_of(part.type)];
-  member.options()->read(part.options, name_ + " '" + part.type + "'");
+Part FamilyInfo::checked(const Part& part) const {
+  auto fields = members_[index_of(part.type)].options();
+  fields->read(part.options, name_ + " '" + part.type + "'");
+  Part out = part;
+  for (const Field& field : fields->all()) {
+    if (part.options.find_path(field.name)) out.options.set_path(field.name, field.get());
+  }
+  return out;
 }
 
 }  // namespace elbo

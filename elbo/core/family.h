@@ -39,8 +39,9 @@ class FamilyInfo {
   std::vector<std::string> names() const;
   /// The index of a member; throws Error(Code::usage) "unknown likelihood 'x'; did you mean ...".
   size_t index_of(std::string_view name) const;
-  /// Throws Error(Code::usage) unless the part names a member and its options are valid.
-  void check(const Part& part) const;
+  /// The part with every option given as its own type: "400,200" becomes [400, 200]. Throws
+  /// Error(Code::usage) unless the part names a member and its options are valid.
+  Part checked(const Part& part) const;
   /// Lists another family's members here too, for checks and help.
   void add_members(const FamilyInfo& other) {
     members_.insert(members_.end(), other.members_.begin(), other.members_.end());
@@ -89,8 +90,7 @@ class Family : public FamilyInfo {
 
   /// Throws Error(Code::usage) for an unknown type or option.
   Product make(const Part& part, Context... context) const {
-    check(part);
-    return makers_.at(index_of(part.type))(part.options, context...);
+    return makers_.at(index_of(part.type))(checked(part).options, context...);
   }
 
  private:

@@ -37,8 +37,22 @@ double read_number(const Value& v, const Range& range) {
   return out;
 }
 
+/// Items between commas, as a shell takes them: 400,200. A list of texts may hold empty ones.
+template <class T, class Read>
+std::vector<T> read_words(const std::string& text, Read read) {
+  constexpr bool is_text = std::is_same_v<T, std::string>;
+  std::vector<T> out;
+  for (size_t begin = 0, end; begin <= text.size() && !text.empty(); begin = end + 1) {
+    end = std::min(text.find(',', begin), text.size());
+    std::string word = text.substr(begin, end - begin);
+    if (is_text || !word.empty()) out.push_back(read(is_text ? Value(word) : parse_setting(word)));
+  }
+  return out;
+}
+
 template <class T, class Read>
 std::vector<T> read_list(const Value& v, const char* what, Read read) {
+  if (v.is_string()) return read_words<T>(v.as_string(), read);
   if (!v.is_list()) return {read(v)};  // one item stands for a list of one
   std::vector<T> out;
   for (const Value& item : expecting(what, v, [&]() -> const Value::List& { return v.as_list(); }))
@@ -51,9 +65,8 @@ std::string join(const std::vector<std::string>& items, const char* separator) {
 }
 
 Part read_part(const Value& v, const FamilyInfo& family) {
-  Part part = expecting("a name or { type = ..., ... }", v, [&] { return Part::from_value(v); });
-  family.check(part);
-  return part;
+  return family.checked(
+      expecting("a name or { type = ..., ... }", v, [&] { return Part::from_value(v); }));
 }
 
 }  // namespace
@@ -154,6 +167,7 @@ Fields& Fields::operator()(std::string name, std::vector<std::string>& v, std::s
       std::move(name), "list of texts", "", std::move(help), [&v] { return Value::list(v); },
       [&v](const Value& in) {
         v = read_list<std::string>(in, "a list of texts", [](const Value& item) {
+          if (item.is_number()) return to_toml_inline(item);  // a column's number
           return expecting("text", item, [&] { return item.as_string(); });
         });
       });

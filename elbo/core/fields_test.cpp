@@ -90,6 +90,27 @@ TEST(Fields, OneItemStandsForAListOfOne) {
   EXPECT_EQ(parts().make(Part("mlp", parse_toml("sizes = 5", "")), 2), "mlp 5 2");
 }
 
+TEST(Fields, ATextHoldsAListBetweenCommas) {
+  EXPECT_EQ(parts().make(Part("mlp", parse_toml("sizes = '400,200'", "")), 2), "mlp 400 2");
+  struct {
+    std::vector<std::string> texts = {"x"};
+    void fields(Fields& f) { f("texts", texts, ""); }
+  } options;
+  Fields fields;
+  options.fields(fields);
+  auto read = [&](Value value) {
+    Value table = Value::table();
+    table["texts"] = std::move(value);
+    fields.read(table, "test");
+    return options.texts;
+  };
+  EXPECT_EQ(read("a,b"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(read(",NA,"), (std::vector<std::string>{"", "NA", ""}));
+  EXPECT_EQ(read(""), (std::vector<std::string>{}));
+  EXPECT_EQ(read(3), (std::vector<std::string>{"3"}));
+  EXPECT_EQ(read(Value::List{"a,b"}), (std::vector<std::string>{"a,b"}));
+}
+
 TEST(ParseSetting, TakesListsOfBareWordsAndRefusesHalfATable) {
   EXPECT_EQ(parse_setting("[unit, binarise]"), Value(Value::List{"unit", "binarise"}));
   EXPECT_EQ(parse_setting("[8,16]"), Value(Value::List{8, 16}));

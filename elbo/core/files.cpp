@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,23 @@ Path make_unique_folder(const Path& parent, const std::string& name) {
                reason());
   }
   fail(Code::resource, "too many folders named {} in {}", name, parent.string());
+}
+
+FolderLock::FolderLock(const Path& folder) {
+  folder_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ELBO_CHECK(folder_ >= 0, Code::resource, "cannot open folder {}: {}", folder.string(), reason());
+  if (::flock(folder_, LOCK_EX | LOCK_NB) == 0) return;
+  int error = errno;
+  ::close(folder_);
+  // Some network file systems know no locks; there the user sees to it.
+  ELBO_CHECK(error != EWOULDBLOCK, Code::usage,
+             "{} is being trained by another process\nWait until it ends, or stop it first.",
+             folder.string());
+  folder_ = -1;
+}
+
+FolderLock::~FolderLock() {
+  if (folder_ >= 0) ::close(folder_);
 }
 
 LineWriter::LineWriter(Path path) : path_(std::move(path)) {

@@ -40,6 +40,19 @@ void remove_leftovers(const Path& folder);
 /// Makes `parent/name`, or `parent/name-2`, `-3`, ... when taken. Never reuses an existing folder.
 Path make_unique_folder(const Path& parent, const std::string& name);
 
+/// Holds a folder against other processes for as long as this object lives; a killed process lets
+/// go. Throws Error(Code::usage) when another process holds it.
+class FolderLock {
+ public:
+  explicit FolderLock(const Path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int folder_ = -1;
+};
+
 /// Appends to a file, each call one write to the system: a killed process loses no earlier call.
 class LineWriter {
  public:

@@ -59,5 +59,20 @@ TEST_F(FilesTest, RefusesWhatIsNoFileOrTooLong) {
   EXPECT_THROW(read_file(folder / "a", 4), Error);
 }
 
+TEST_F(FilesTest, FolderLockHasOneHolderAtATime) {
+  {
+    FolderLock held(folder);
+    try {
+      FolderLock second(folder);
+      ADD_FAILURE() << "held twice";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Code::usage);
+      EXPECT_NE(e.message().find("is being trained by another process"), std::string::npos);
+    }
+  }
+  FolderLock again(folder);
+  EXPECT_THROW(FolderLock(folder / "none"), Error);
+}
+
 }  // namespace
 }  // namespace elbo

@@ -210,7 +210,9 @@ CsvTable parse_csv(std::string text, std::string_view where, char delimiter,
   out.text = owned;
   Parser(*owned, where, delimiter ? delimiter : find_delimiter(*owned)).parse(out);
   ELBO_CHECK(out.rows() > 0, Code::data, "{}: holds no rows", where);
-  if (header == "yes" || (header == "auto" && looks_like_header(out))) take_header(out);
+  bool only_names = out.rows() == 1 && std::none_of(out.cells.begin(), out.cells.end(), is_number);
+  if (header == "yes" || (header == "auto" && (only_names || looks_like_header(out))))
+    take_header(out);
   ELBO_CHECK(out.rows() > 0, Code::data, "{}: holds a header and no rows", where);
   return out;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -29,6 +30,18 @@ bool parse_integer(std::string_view cell, int64_t& out) {
   if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
   auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), out);
   return error == std::errc{} && end == cell.data() + cell.size();
+}
+
+/// As it can be typed in a shell.
+std::string shell_word(const std::string& text) {
+  auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == ',' || c == '.' ||
+           c == '-';
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string out = "'";
+  for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
 }
 
 /// Turns a table of text into examples and labels.
@@ -69,7 +82,7 @@ class TableReader {
                    number <= static_cast<int64_t>(table_.columns);
       ELBO_CHECK(valid, Code::usage,
                  "{}: {} '{}': the file has no header, expected a column number from 1 to {}\n"
-                 "If its first row names the columns, set the reader's option header = \"yes\".",
+                 "If its first row names the columns: --reader csv --reader.header yes",
                  where_, use, name, table_.columns);
       return static_cast<size_t>(number - 1);
     }
@@ -158,29 +171,35 @@ class TableReader {
   [[noreturn]] void refuse_text(size_t row, size_t column) const {
     fail(Code::data,
          "{}: '{}' is not a number, as other cells of this column are\n"
-         "Mend the cell, add the text to the reader's option missing, or leave the column out: "
-         "drop = [\"{}\"].",
-         place(row, column), cell(row, column), drop_name(column));
+         "Mend the cell, or count the text as missing: --reader csv --reader.missing {}\n"
+         "Or leave the column out: --reader csv --reader.drop {}",
+         place(row, column), cell(row, column), missing_flag(row, column),
+         shell_word(drop_name(column)));
   }
 
   [[noreturn]] void refuse_infinite(size_t row, size_t column) const {
     fail(Code::data,
          "{}: '{}' is not a finite number within 32-bit range\n"
-         "Mend the cell, or add the text to the reader's option missing.",
-         place(row, column), cell(row, column));
+         "Mend the cell, or count it as missing: --reader csv --reader.missing {}",
+         place(row, column), cell(row, column), missing_flag(row, column));
   }
 
   /// `what` is what the columns hold: "text, expected numbers".
   [[noreturn]] void refuse_columns(const std::vector<size_t>& columns,
                                    std::string_view what) const {
-    std::vector<std::string> names;
-    for (size_t c : columns) names.push_back("\"" + drop_name(c) + "\"");
+    std::string names;
+    for (size_t c : columns) names += (names.empty() ? "" : ",") + drop_name(c);
     std::string first = table_.column_text(columns[0]);
     std::string which = columns.size() == 1 ? fmt::format("{} holds {}", first, what)
                                             : fmt::format("{} columns hold {}; the first is {}",
                                                           columns.size(), what, first);
-    fail(Code::data, "{}: {}\nLeave out what is not wanted: drop = [{}].", where_, which,
-         fmt::join(names, ", "));
+    fail(Code::data, "{}: {}\nTo leave {} out: --reader csv --reader.drop {}", where_, which,
+         columns.size() == 1 ? "it" : "them", shell_word(names));
+  }
+
+  /// The texts that count as missing, and this cell's.
+  std::string missing_flag(size_t row, size_t column) const {
+    return shell_word(fmt::format("{},{}", fmt::join(options_.missing, ","), cell(row, column)));
   }
 
   std::string drop_name(size_t column) const {
@@ -218,7 +237,7 @@ class TableReader {
     classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
     ELBO_CHECK(classes.size() <= kMaxClasses, Code::data,
                "{}: the target, {}, holds {} different texts, at most {} make classes\n"
-               "Choose another target, or none: target = \"none\".",
+               "Choose another target, or none: --target none",
                where_, table_.column_text(*target_), classes.size(), kMaxClasses);
     out.label_names.assign(classes.begin(), classes.end());
     out.train.y = make_array(DType::i64, {static_cast<int64_t>(cells.size())});

@@ -122,7 +122,7 @@ class Stack {
     }
     ELBO_CHECK(image.shape[0] == height_ && image.shape[1] == width_, Code::data,
                "{}: {} x {} pixels (height x width), but {} has {} x {}\n"
-               "To bring all pictures to one size set the reader's option resize = [{}, {}].",
+               "To bring all pictures to one size: --reader image-folder --reader.resize {},{}",
                path.string(), image.shape[0], image.shape[1], first_, height_, width_, height_,
                width_);
     if (channels_ == 1 && !is_grey(image)) make_coloured();

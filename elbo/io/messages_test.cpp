@@ -54,7 +54,13 @@ TEST_F(Messages, PathsThatCannotBeRead) {
       "  npz           NumPy arrays in a zip: x, y, x_test, y_test\n"
       "  image-folder  PNG and JPEG pictures; sub-folders are classes\n"
       "  csv           a table of numbers as text: .csv, .tsv, plain or .gz";
-  EXPECT_EQ(read("bare"), "D/bare: holds neither pictures nor IDX files" + formats);
+  EXPECT_EQ(read("bare"),
+            "D/bare: holds neither pictures nor IDX files\n"
+            "Put PNG or JPEG pictures into it, or a sub-folder of them for each class.");
+  put("named.idx", "\1\2\3");
+  EXPECT_EQ(read("named.idx"),
+            "D/named.idx: named like an IDX file but its first bytes are not\n"
+            "The file is damaged or misnamed; get it again.");
   put("model.bin",
       "\x7f"
       "ELF and so on");
@@ -141,21 +147,28 @@ TEST_F(Messages, NpzEntriesThatDoNotMakeADataSet) {
 TEST_F(Messages, CellsThatAreNoNumbers) {
   EXPECT_EQ(read_csv("id,age\n1,36\n2,old\n"),
             "D/a.csv:3: column 'age': 'old' is not a number, as other cells of this column are\n"
-            "Mend the cell, add the text to the reader's option missing, or leave the column out: "
-            "drop = [\"age\"].");
+            "Mend the cell, or count the text as missing: "
+            "--reader csv --reader.missing ',NA,NaN,nan,null,?,old'\n"
+            "Or leave the column out: --reader csv --reader.drop age");
   EXPECT_EQ(read_csv("1,36\n2,old\n"),
             "D/a.csv:2: column 2: 'old' is not a number, as other cells of this column are\n"
-            "Mend the cell, add the text to the reader's option missing, or leave the column out: "
-            "drop = [\"2\"].");
+            "Mend the cell, or count the text as missing: "
+            "--reader csv --reader.missing ',NA,NaN,nan,null,?,old'\n"
+            "Or leave the column out: --reader csv --reader.drop 2");
   EXPECT_EQ(read_csv("a,b\n1,inf\n"),
             "D/a.csv:2: column 'b': 'inf' is not a finite number within 32-bit range\n"
-            "Mend the cell, or add the text to the reader's option missing.");
+            "Mend the cell, or count it as missing: "
+            "--reader csv --reader.missing ',NA,NaN,nan,null,?,inf'");
   EXPECT_EQ(read_csv("name,age\nada,36\n"),
             "D/a.csv: column 'name' holds text, expected numbers\n"
-            "Leave out what is not wanted: drop = [\"name\"].");
+            "To leave it out: --reader csv --reader.drop name");
   EXPECT_EQ(read_csv("name,city,age\nada,london,36\n"),
             "D/a.csv: 2 columns hold text, expected numbers; the first is column 'name'\n"
-            "Leave out what is not wanted: drop = [\"name\", \"city\"].");
+            "To leave them out: --reader csv --reader.drop name,city");
+  EXPECT_EQ(read_csv("the name,age\nada,36\n"),
+            "D/a.csv: column 'the name' holds text, expected numbers\n"
+            "To leave it out: --reader csv --reader.drop 'the name'");
+  EXPECT_EQ(read_csv("name,age\n"), "D/a.csv: holds a header and no rows");
 }
 
 TEST_F(Messages, TargetsThatCannotBeUsed) {
@@ -165,21 +178,22 @@ TEST_F(Messages, TargetsThatCannotBeUsed) {
             "D/a.csv: target: two columns are called 'a'\nRename one of them in the header.");
   EXPECT_EQ(read_csv("1,2\n3,4\n", "wage"),
             "D/a.csv: target 'wage': the file has no header, expected a column number from 1 to 2\n"
-            "If its first row names the columns, set the reader's option header = \"yes\".");
+            "If its first row names the columns: --reader csv --reader.header yes");
   EXPECT_EQ(read_csv("a,y\n1,2\n3,\n"),
             "D/a.csv:3: column 'y': the target is missing ('')\n"
             "Remove the row, or fill the cell in.");
   EXPECT_EQ(read_csv("a,y\n1,2\n3,x\n"),
             "D/a.csv:3: column 'y': 'x' is not a number, as other cells of this column are\n"
-            "Mend the cell, add the text to the reader's option missing, or leave the column out: "
-            "drop = [\"y\"].");
+            "Mend the cell, or count the text as missing: "
+            "--reader csv --reader.missing ',NA,NaN,nan,null,?,x'\n"
+            "Or leave the column out: --reader csv --reader.drop y");
   EXPECT_EQ(read_csv("y\n1\n2\n"),
             "D/a.csv: no columns are left beside the target and those dropped");
   std::string many = "a,y\n";
   for (int i = 0; i <= 1000; ++i) many += fmt::format("0,t{}\n", i);
   EXPECT_EQ(read_csv(many),
             "D/a.csv: the target, column 'y', holds 1001 different texts, at most 1000 make "
-            "classes\nChoose another target, or none: target = \"none\".");
+            "classes\nChoose another target, or none: --target none");
   Part part("csv");
   part.options["drop"] = "b";
   put("a.csv", "a,b\n1,2\n");
@@ -191,7 +205,7 @@ TEST_F(Messages, PicturesThatDoNotBelongTogether) {
   put_picture("p/b.png", 3);
   EXPECT_EQ(read("p"),
             "D/p/b.png: 3 x 2 pixels (height x width), but D/p/a.png has 2 x 2\n"
-            "To bring all pictures to one size set the reader's option resize = [2, 2].");
+            "To bring all pictures to one size: --reader image-folder --reader.resize 2,2");
   put("p/b.png", "no picture");
   EXPECT_EQ(
       read("p"),

@@ -49,7 +49,7 @@ class HeaderParser {
     if (at_ != text_.size()) wrong("the end of the header");
     if (!has_descr_ || !has_order_ || !has_shape_) {
       fail(Code::data, "{}: npy header lacks one of 'descr', 'fortran_order', 'shape': {}", where_,
-           text_);
+           printable(text_));
     }
     return header_;
   }
@@ -170,7 +170,14 @@ class HeaderParser {
   }
   [[noreturn]] void wrong(std::string_view expected) {
     fail(Code::data, "{}: npy header is wrong at byte {}: expected {}, got '{}'", where_,
-         offset_ + at_, expected, text_.substr(at_, 20));
+         offset_ + at_, expected, printable(text_.substr(at_, 20)));
+  }
+
+  /// Without the padding, and up to the first byte that a terminal should not see.
+  static std::string_view printable(std::string_view text) {
+    auto odd = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
+    text = text.substr(0, static_cast<size_t>(odd - text.begin()));
+    return text.substr(0, text.find_last_not_of(' ') + 1);
   }
 
   std::string_view text_;

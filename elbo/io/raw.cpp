@@ -81,7 +81,7 @@ Array to_float(const Array& in, std::vector<int64_t> shape, std::string_view whe
   if (std::isnan(value)) {
     fail(Code::data,
          "{}: NaN at row {}, column {} (from 0), expected a finite number\n"
-         "If NaN marks missing cells, set the reader's option missing = \"nan\".",
+         "If NaN marks missing cells: --reader npy --reader.missing nan (for .npz: --reader npz)",
          where, row, column);
   }
   fail(Code::data,

@@ -73,6 +73,22 @@ std::string format_list() {
   return out;
 }
 
+/// What a file's name promises; "" when it promises nothing.
+std::string format_by_name(const Path& path) {
+  std::string name = path.filename().string();
+  if (name.ends_with(".gz")) return "a gzip file";
+  for (auto [end, format] : {std::pair(".idx", "an IDX file"),
+                             {"-ubyte", "an IDX file"},
+                             {".npy", "a .npy file"},
+                             {".npz", "a .npz file"},
+                             {".png", "a PNG picture"},
+                             {".jpg", "a JPEG picture"},
+                             {".jpeg", "a JPEG picture"}}) {
+    if (name.ends_with(end)) return format;
+  }
+  return "";
+}
+
 /// Asks every other reader in the order of the table.
 class AutoReader : public Reader {
  public:
@@ -84,10 +100,19 @@ class AutoReader : public Reader {
     std::error_code error;
     bool is_folder = fs::is_directory(path, error);
     auto reader = pick(path, is_folder ? Bytes{} : read_head(path));
-    ELBO_CHECK(reader, Code::data, "{}: {}\nFormats known:{}", path.string(),
-               is_folder ? "holds neither pictures nor IDX files" : "a file of unknown format",
-               format_list());
-    return reader->read(path, request);
+    if (reader) return reader->read(path, request);
+    ELBO_CHECK(!is_folder, Code::data,
+               "{}: holds neither pictures nor IDX files\nPut PNG or JPEG pictures into it, or a "
+               "sub-folder of them for each class.",
+               path.string());
+    std::string promised = format_by_name(path);
+    ELBO_CHECK(
+        promised.empty(), Code::data,
+        "{}: named like {} but its first bytes are not\nThe file is damaged or misnamed; get "
+        "it again.",
+        path.string(), promised);
+    fail(Code::data, "{}: a file of unknown format\nFormats known:{}", path.string(),
+         format_list());
   }
 
  private:

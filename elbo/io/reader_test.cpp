@@ -273,8 +273,8 @@ TEST_F(Readers, NanIsRefusedOrMasked) {
   EXPECT_EQ(message_of([&] { read_data(path); }),
             path.string() +
                 ": NaN at row 1, column 1 (from 0), expected a finite number\n"
-                "If NaN marks missing cells, set the reader's option missing = "
-                "\"nan\".");
+                "If NaN marks missing cells: --reader npy --reader.missing nan (for .npz: --reader "
+                "npz)");
   Part masking("npy");
   masking.options["missing"] = "nan";
   RawData data = read_data(path, masking);
@@ -333,7 +333,7 @@ TEST_F(Readers, CsvMissingTokensAreMaskedAndMayBeChosen) {
   std::string message = message_of([&] { read_data(path, part); });
   EXPECT_EQ(message, path.string() +
                          ": column 'b' holds nothing but missing cells\n"
-                         "Leave out what is not wanted: drop = [\"b\"].");
+                         "To leave it out: --reader csv --reader.drop b");
 }
 
 TEST_F(Readers, CsvDropLeavesColumnsOut) {

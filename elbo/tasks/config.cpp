@@ -55,18 +55,9 @@ ResolvedConfig resolve(const std::vector<ConfigLayer>& layers) {
 }
 
 Value parse_text(const Field& field, const std::string& text) {
-  bool is_list = field.type.starts_with("list");
-  if (is_list && !text.starts_with("[")) {
-    Value::List items;
-    for (size_t begin = 0; begin <= text.size();) {
-      size_t end = std::min(text.find(',', begin), text.size());
-      if (end > begin) items.push_back(parse_setting(text.substr(begin, end - begin)));
-      begin = end + 1;
-    }
-    return items;
-  }
   bool is_number = field.type == "integer" || field.type == "number" || field.type == "true|false";
-  if (is_list || is_number || text.starts_with("{")) return parse_setting(text);
+  bool is_list = field.type.starts_with("list") && text.starts_with("[");
+  if (is_number || is_list || text.starts_with("{")) return parse_setting(text);
   return text;
 }
 

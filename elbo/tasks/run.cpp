@@ -91,6 +91,7 @@ RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop) {
   bool made_parent = !std::filesystem::exists(parent);
   Path folder = make_unique_folder(parent, name).lexically_normal();
+  FolderLock lock(folder);
   try {
     // Resolved and absolute, so that the run can be resumed from anywhere.
     Value values = plan.resolved.values;
@@ -129,7 +130,9 @@ RunConfig open_config(const Path& folder) {
 }
 
 RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop) {
-  Plan plan = make_plan({{(folder / "config.toml").string(), config_values(folder)}});
+  Value config = config_values(folder);
+  FolderLock lock(folder);
+  Plan plan = make_plan({{(folder / "config.toml").string(), config}});
   Value described = parse_json(read_text(folder / "run.json"), (folder / "run.json").string());
   ELBO_CHECK(described.at("data").at("sha256").as_string() == plan.data.fingerprint, Code::data,
              "{} has changed since the run began\nRestore the file, or train anew.",

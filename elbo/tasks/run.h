@@ -29,9 +29,8 @@ struct RunResult {
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop);
 
-/// Takes up a run where its last checkpoint left it; `layers` may change what is safe to change
-/// (threads, train.checkpoint_seconds, train.epochs when more). Throws Error(Code::usage) when the
-/// folder is no run, or the data has changed.
+/// Takes up a run where its last checkpoint left it. Throws Error(Code::usage) when the folder is
+/// no run or another process trains it, Error(Code::data) when the data has changed.
 RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop);
 
 /// The configuration of a run folder. Throws Error(Code::usage) when the folder is no run.
