@@ -43,6 +43,26 @@ class BernoulliLikelihood : public Likelihood {
   int64_t event_dims_;
 };
 
+class ContinuousBernoulliLikelihood : public Likelihood {
+ public:
+  explicit ContinuousBernoulliLikelihood(int64_t event_dims) : event_dims_(event_dims) {}
+  int64_t params() const override { return 1; }
+  void check_support(const Tensor& x, const Tensor&) const override {
+    check_all((x >= 0).logical_and(x <= 1), x, "x under the continuous-bernoulli likelihood",
+              "in [0, 1]");
+  }
+  std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
+    return std::make_unique<ContinuousBernoulli>(parameter(parameters, 0, event_dims_),
+                                                 event_dims_);
+  }
+  Tensor output_bias(const Tensor& mean, const Tensor&) const override {
+    return ContinuousBernoulli::logits_of_mean(mean.clamp(1e-2, 1 - 1e-2)).unsqueeze(0);
+  }
+
+ private:
+  int64_t event_dims_;
+};
+
 struct GaussianOptions {
   std::string scale = "learned";
   double value = 1.0;
@@ -104,6 +124,10 @@ const Family<std::shared_ptr<Likelihood>, const Schema&>& likelihoods() {
                      "Kingma & Welling 2014, appendix C.1",
                      [](const NoOptions&, const Schema& schema) {
                        return std::make_shared<BernoulliLikelihood>(event_dims(schema));
+                     });
+    f.row<NoOptions>("continuous-bernoulli", "elements in [0, 1] with a normalised density",
+                     "Loaiza-Ganem & Cunningham 2019", [](const NoOptions&, const Schema& schema) {
+                       return std::make_shared<ContinuousBernoulliLikelihood>(event_dims(schema));
                      });
     f.row<GaussianOptions>("gaussian", "real elements with a fixed, learned or decoded scale",
                            "Kingma & Welling 2014, appendix C.2; learned scale: Rybkin et al. 2021",

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "elbo/prob/bernoulli.h"
 #include "elbo/prob/normal.h"
 #include "elbo/tensor/testing.h"
 
@@ -32,6 +33,9 @@ const std::map<std::string, Support>& supports() {
       {"bernoulli",
        {at::tensor({0.0, 1.0}, at::kDouble), 1, 1.5,
         "data: x under the bernoulli likelihood must be in [0, 1]: got 1.5 at [1, 2]"}},
+      {"continuous-bernoulli",
+       {at::arange(5e-5, 1, 1e-4, at::kDouble), 1e-4, -0.5,
+        "data: x under the continuous-bernoulli likelihood must be in [0, 1]: got -0.5 at [1, 2]"}},
       {"gaussian",
        {at::arange(-60, 60, 0.01, at::kDouble), 0.01, std::numeric_limits<double>::infinity(),
         "data: x under the gaussian likelihood must be finite: got inf at [1, 2]"}}};
@@ -232,6 +236,21 @@ TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
 
 INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract,
                          ::testing::ValuesIn(testing::variants(likelihoods())));
+
+TEST(ContinuousBernoulli, ValuesAndMomentsByQuadrature) {
+  // Around 0 lies the seam between the series and the closed form.
+  Tensor l = at::tensor({-40.0, -3.0, -0.1, -0.0999, -1e-6, 0.0, 0.05, 0.0999, 0.1, 3.0, 40.0},
+                        at::kDouble);
+  Tensor x = (at::arange(0, 200000, at::kDouble) + 0.5) / 200000;
+  Tensor weight = (x.unsqueeze(1) * l).exp();  // [N, L]
+  Tensor total = weight.mean(0), mean = (x.unsqueeze(1) * weight).mean(0) / total;
+  Tensor variance = ((x.unsqueeze(1) - mean).square() * weight).mean(0) / total;
+  ContinuousBernoulli p(l.unsqueeze(1));
+  EXPECT_LT(max_difference(p.log_prob(at::zeros({1}, at::kDouble)), -total.log()), 1e-8);
+  EXPECT_LT(max_difference(p.mean().squeeze(1), mean), 1e-8);
+  EXPECT_LT(max_difference(p.variance().squeeze(1), variance), 1e-8);
+  EXPECT_LT(max_difference(ContinuousBernoulli::logits_of_mean(mean), l), 1e-5);
+}
 
 TEST(Gaussian, LearnedScaleFollowsItsModule) {
   Part part("gaussian", parse_toml("scale = 'learned'\nvalue = 2.0", "test"));
