@@ -202,6 +202,14 @@ Pipeline::Pipeline(const std::vector<Part>& parts, const Schema& schema) : parts
   }
 }
 
+std::vector<Part> Pipeline::parts_of_x() const {
+  std::vector<Part> out;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (!steps_[i]->comes_last()) out.push_back(parts_[i]);
+  }
+  return out;
+}
+
 void Pipeline::fit(const Dataset& train) {
   at::NoGradGuard no_grad;
   TransformNoise noise = TransformNoise::for_evaluation();

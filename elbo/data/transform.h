@@ -46,6 +46,8 @@ class Pipeline : public torch::nn::Module {
   Batch apply(Batch batch, const TransformNoise& noise) const;
   Tensor invert(const Tensor& x) const;
   const std::vector<Part>& parts() const { return parts_; }
+  /// The steps that make x, without those that make another Batch::input of it.
+  std::vector<Part> parts_of_x() const;
 
  private:
   std::vector<Part> parts_;

@@ -44,9 +44,10 @@ bool has_own_test(const Run& run) {
   return open_data(options, 0).test != nullptr;
 }
 
+/// The steps that make x; what is done to the encoder's input alone changes no unit.
 std::string transform_text(const Run& run) {
   Value::List parts;
-  for (const Part& part : run.trained.pipeline->parts()) parts.push_back(part.to_value());
+  for (const Part& part : run.trained.pipeline->parts_of_x()) parts.push_back(part.to_value());
   return to_toml_inline(parts);
 }
 
@@ -129,7 +130,7 @@ std::string page_of(const Comparison& c, const std::vector<Run>& runs, const Dat
   std::vector<Scene> scenes;
   std::vector<std::vector<Value>> histories;
   for (size_t i = 0; i < runs.size(); ++i) {
-    page.paragraph(c.names[i] + " is " + model_text(runs[i]) + ".");
+    page.paragraph(c.names[i] + ": " + model_text(runs[i]) + ".");
     scenes.push_back({runs[i], data, c.split, c.evaluations[i],
                       view_latents(*runs[i].trained.model, *runs[i].trained.pipeline, data)});
     histories.push_back(read_history(runs[i].folder));

@@ -113,14 +113,16 @@ std::vector<Figure> compared_curves(const std::vector<std::string>& names,
                                     const std::vector<std::vector<Value>>& histories) {
   std::vector<Figure> out;
   for (const Curve& curve : kCurves) {
-    std::vector<Series> series;
+    std::vector<Series> series;  // a run without the term has an empty one and keeps its colour
+    bool any = false;
     for (size_t i = 0; i < names.size(); ++i) {
       Series one = history_of(histories[i], "valid", curve.term);
       if (one.x.empty()) one = history_of(histories[i], "test", curve.term);
       one.name = names[i];
-      if (!one.x.empty()) series.push_back(std::move(one));
+      any = any || !one.x.empty();
+      series.push_back(std::move(one));
     }
-    if (!series.empty()) out.push_back(curve_figure(curve, series, ", held out"));
+    if (any) out.push_back(curve_figure(curve, series, ", held out"));
   }
   return out;
 }

@@ -112,6 +112,9 @@ TEST(Compare, SaysWhenSplitsOrUnitsDiffer) {
   Path units =
       train_tiny("units", table_file(), "data.target = 'kind'\ndata.transform = ['min-max']");
   Comparison found = compare({table_run(), seed, units}, "");
+  Path damaged = train_tiny("damaged", table_file(),
+                            "data.target = 'kind'\ndata.transform = ['standardise', 'corrupt']");
+  EXPECT_TRUE(compare({table_run(), damaged}, "").notes.empty()) << "only the input differs";
   ASSERT_EQ(found.notes.size(), 2u);
   EXPECT_NE(found.notes[0].text.find("split in another way"), std::string::npos);
   EXPECT_NE(found.notes[1].text.find("other units"), std::string::npos);
