@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "elbo/core/cpu.h"
+
+namespace elbo {
+
+/// C = op(A) op(B), or C += op(A) op(B), in f32; all matrices are row by row.
+///
+/// Every element of C is one chain of multiply-adds in the order of k (fused ones but for
+/// Isa::scalar), so the result depends on neither the blocks nor the vector length.
+struct Gemm {
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;  ///< [m, k], or [k, m] when a_transposed
+  int64_t lda = 0;           ///< elements from one row of the stored matrix to the next
+  bool a_transposed = false;
+  const float* b = nullptr;  ///< [k, n], or [n, k] when b_transposed
+  int64_t ldb = 0;
+  bool b_transposed = false;
+  float* c = nullptr;  ///< [m, n]
+  int64_t ldc = 0;
+  bool add = false;  ///< C += ..
+};
+
+/// Rows [row, row + rows) by columns [column, column + columns) of C.
+struct Block {
+  int64_t row = 0, rows = 0, column = 0, columns = 0;
+};
+
+/// Rows of a sparse matrix: row r holds values[i] in column columns[i] for i in
+/// [starts[r], starts[r + 1]).
+struct SparseRows {
+  const int32_t* starts = nullptr;
+  const int32_t* columns = nullptr;
+  const float* values = nullptr;
+};
+
+struct GemmKernels {
+  int64_t lanes;  ///< floats in a vector
+  /// One block of C, at most panel_columns wide. scratch: kGemmScratch floats.
+  void (*block)(const Gemm& g, const Block& block, float* scratch);
+  /// The same with op(A) given by its rows' non-zeros; scratch: k * panel_columns floats.
+  void (*sparse_block)(const Gemm& g, const SparseRows& a, const Block& block, float* scratch);
+};
+
+const GemmKernels& gemm_kernels(Isa isa);
+
+/// How C's columns are cut into panels of nearly equal width, each a whole number of vectors but
+/// the last.
+struct Panels {
+  Panels(int64_t columns, int64_t lanes);
+  int64_t count() const { return count_; }
+  int64_t begin(int64_t panel) const;
+  int64_t width(int64_t panel) const { return begin(panel + 1) - begin(panel); }
+
+ private:
+  int64_t columns_, lanes_, vectors_, count_;
+};
+
+/// Vectors in the widest panel, and floats of scratch that a block needs.
+constexpr int64_t kPanelVectors = 3;
+constexpr int64_t kGemmScratch = 6144;
+
+}  // namespace elbo

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "elbo/kernels/vec.h"
+
+namespace elbo::ELBO_ISA {
+
+/// The bounds that prob/posterior.cpp keeps log variances in; beyond them there is no gradient.
+constexpr float kMinLogVar = -20, kMaxLogVar = 10;
+
+inline Vec bounded_log_var(Vec raw) {
+  return smaller(larger(raw, splat(kMinLogVar)), splat(kMaxLogVar));
+}
+inline Ints is_bounded(Vec raw) { return (raw >= kMinLogVar) & (raw <= kMaxLogVar); }
+
+}  // namespace elbo::ELBO_ISA
