@@ -129,15 +129,20 @@ void column_sums(const float* x, int64_t stride, int64_t rows, int64_t n, float*
   });
 }
 
-double square_sum(const float* x, int64_t n) {
+double square_sum(const float* x, int64_t stride, int64_t rows, int64_t n) {
   double total = 0;
+  constexpr int64_t kRows = 8;  // whose squares are added up in f32
   for_each_run(n, [&](int64_t begin, int64_t end) {
-    Vec run = {};
-    for_each_vec(end - begin, [&](int64_t i, int64_t count) {
-      Vec v = load_n(x + begin + i, count);
-      run += v * v;
-    });
-    total += sum(run);
+    for (int64_t first = 0; first < rows; first += kRows) {
+      Vec run = {};
+      for (int64_t r = first; r < rows && r < first + kRows; ++r) {
+        for_each_vec(end - begin, [&](int64_t i, int64_t count) {
+          Vec v = load_n(x + r * stride + begin + i, count);
+          run += v * v;
+        });
+      }
+      total += sum(run);
+    }
   });
   return total;
 }

@@ -27,9 +27,8 @@ struct ActivationKernels {
   void (*multiply)(const float* factors, float* x, int64_t n);
   /// out[j] = sum over rows of x[row * stride + j], for biases.
   void (*column_sums)(const float* x, int64_t stride, int64_t rows, int64_t n, float* out);
-  /// sum of x[i]^2.
-  double (*square_sum)(const float* x, int64_t n);
-  /// Whether all are finite is what square_sum tells as well: it is not when some are not.
+  /// The sum of squares of rows of n elements; not finite where some are not.
+  double (*square_sum)(const float* x, int64_t stride, int64_t rows, int64_t n);
 };
 
 const ActivationKernels& activation_kernels(Isa isa);

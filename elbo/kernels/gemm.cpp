@@ -66,6 +66,32 @@ void pack_columns(const float* b, int64_t ldb, int64_t depth, int64_t width, flo
   }
 }
 
+void transpose_block(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
+                     float* to, int64_t to_stride) {
+  for (int64_t i = 0; i < rows; i += kLanes) {
+    int64_t height = least(kLanes, rows - i);
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      int64_t width = least(kLanes, columns - j);
+      Vec square[kLanes];
+      for (int64_t r = 0; r < kLanes; ++r) {
+        square[r] = r < height ? load_n(from + (i + r) * from_stride + j, width) : Vec{};
+      }
+      transpose(square);
+      for (int64_t r = 0; r < width; ++r) store_n(to + (j + r) * to_stride + i, square[r], height);
+    }
+  }
+}
+
+int64_t find_nonzeros(const float* x, int64_t n, int32_t* columns, float* values) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    columns[count] = static_cast<int32_t>(i);
+    values[count] = x[i];
+    count += x[i] != 0.0f;
+  }
+  return count;
+}
+
 /// Rows of C by kVectors vectors; the last vector holds `last` columns.
 template <int kHeight, int kVectors, bool kTransposed>
 void tile(int64_t depth, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
@@ -167,7 +193,7 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
       for (int v = 0; v + 1 < kVectors; ++v) sum[v] = load(c + v * kLanes);
       sum[kVectors - 1] = load_n(c + (kVectors - 1) * kLanes, last);
     }
-    int32_t end = a.starts[block.row + r + 1];
+    int32_t end = a.ends[block.row + r];
     for (int32_t i = a.starts[block.row + r]; i < end; ++i) {
       const float* row = panel + a.columns[i] * kStride;
       Vec value = splat(a.values[i]);
@@ -191,6 +217,6 @@ void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, f
 }  // namespace
 
 extern const GemmKernels kGemms;
-const GemmKernels kGemms = {kLanes, gemm_block, sparse_gemm_block};
+const GemmKernels kGemms = {kLanes, gemm_block, sparse_gemm_block, transpose_block, find_nonzeros};
 
 }  // namespace elbo::ELBO_ISA

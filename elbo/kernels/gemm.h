@@ -30,9 +30,10 @@ struct Block {
 };
 
 /// Rows of a sparse matrix: row r holds values[i] in column columns[i] for i in
-/// [starts[r], starts[r + 1]).
+/// [starts[r], ends[r]), columns rising.
 struct SparseRows {
   const int32_t* starts = nullptr;
+  const int32_t* ends = nullptr;
   const int32_t* columns = nullptr;
   const float* values = nullptr;
 };
@@ -41,8 +42,14 @@ struct GemmKernels {
   int64_t lanes;  ///< floats in a vector
   /// One block of C, at most panel_columns wide. scratch: kGemmScratch floats.
   void (*block)(const Gemm& g, const Block& block, float* scratch);
-  /// The same with op(A) given by its rows' non-zeros; scratch: k * panel_columns floats.
+  /// The same with op(A) given by its rows' non-zeros; scratch: k * kPanelVectors * lanes floats.
   void (*sparse_block)(const Gemm& g, const SparseRows& a, const Block& block, float* scratch);
+  /// to [columns, rows] = from [rows, columns] transposed.
+  void (*transpose)(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
+                    float* to, int64_t to_stride);
+  /// Writes the columns and values of the n elements of x that are not 0; returns how many. Both
+  /// have room for n.
+  int64_t (*find_nonzeros)(const float* x, int64_t n, int32_t* columns, float* values);
 };
 
 const GemmKernels& gemm_kernels(Isa isa);
