@@ -56,6 +56,22 @@ std::string message_of(const std::string& toml) {
   return "accepted";
 }
 
+TEST(Toml, NestsAtMost64Deep) {
+  auto dotted = [](int depth) {
+    std::string key = "a";
+    for (int i = 1; i < depth; ++i) key += ".a";
+    return key + " = 1";
+  };
+  Value deep = parse_toml(dotted(64), "test");
+  EXPECT_EQ(parse_toml(to_toml(deep), "test"), deep);
+  try {
+    parse_toml(dotted(65), "test");
+    FAIL() << "read";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.message(), "test:1: nested more than 64 levels deep");
+  }
+}
+
 TEST(Fields, ReadsWhatItWrites) {
   Options options;
   options.train.epochs = 3;

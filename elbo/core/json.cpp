@@ -3,12 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "elbo/core/nesting.h"
 #include "elbo/core/value.h"
 
 namespace elbo {
 namespace {
-
-constexpr size_t kMaxDepth = 64;
 
 /// Builds a Value from the events of the JSON parser, refusing deep nesting and duplicate keys.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
@@ -55,7 +54,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool open(Value v) {
-    if (stack_.size() >= kMaxDepth) return stop("nested more than 64 levels deep");
+    if (stack_.size() >= kMaxNesting)
+      return stop(fmt::format("nested more than {} levels deep", kMaxNesting));
     stack_.push_back(&place(std::move(v)));
     keys_.emplace_back();
     return true;

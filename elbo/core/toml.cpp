@@ -14,19 +14,23 @@
 
 #include <algorithm>
 
+#include "elbo/core/nesting.h"
 #include "elbo/core/value.h"
 
 namespace elbo {
 namespace {
 
-Value convert(const toml::node& node, std::string_view where) {
+/// Dotted keys can nest deeper than the parser itself allows.
+Value convert(const toml::node& node, std::string_view where, size_t depth = 0) {
+  ELBO_CHECK(depth <= kMaxNesting, Code::usage, "{}:{}: nested more than {} levels deep", where,
+             node.source().begin.line, kMaxNesting);
   if (auto v = node.as_boolean()) return v->get();
   if (auto v = node.as_integer()) return v->get();
   if (auto v = node.as_floating_point()) return v->get();
   if (auto v = node.as_string()) return v->get();
   if (auto list = node.as_array()) {
     Value::List out;
-    for (const toml::node& item : *list) out.push_back(convert(item, where));
+    for (const toml::node& item : *list) out.push_back(convert(item, where, depth + 1));
     return out;
   }
   if (auto table = node.as_table()) {
@@ -37,7 +41,7 @@ Value convert(const toml::node& node, std::string_view where) {
       return a.first->source().begin < b.first->source().begin;
     });
     Value out = Value::table();
-    for (auto [key, item] : entries) out[key->str()] = convert(*item, where);
+    for (auto [key, item] : entries) out[key->str()] = convert(*item, where, depth + 1);
     return out;
   }
   fail(Code::usage, "{}:{}: dates and times are not used in a configuration", where,
