@@ -109,6 +109,12 @@ std::string network_text(const Part& part) {
   return out;
 }
 
+std::string engine_text(const Plan& plan) {
+  const RunConfig& c = plan.resolved.config;
+  bool fused = c.train.engine != "autograd" && why_not_fused(c.objective, *plan.fresh.model).empty();
+  return fused ? fmt::format("fused engine ({})", isa_name(isa())) : "autograd engine";
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
@@ -125,16 +131,20 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
       c.model.likelihood.type, with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
   std::string how =
-      fmt::format("{} epochs of {} step{}, {} {:g}, autograd engine, {} thread{}", c.train.epochs,
+      fmt::format("{} epochs of {} step{}, {} {:g}, {}, {} thread{}", c.train.epochs,
                   steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
-                  at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+                  engine_text(plan), at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
   return {{"data", data}, {"model", model}, {"plan", how}};
 }
 
 void tell_plan(const Plan& plan, Console& console) {
   for (const auto& [label, text] : plan_lines(plan)) console.tell(label, text);
-  for (const std::string& reason : plan.why) {
-    if (console.verbose()) console.tell("why", reason);
+  if (!console.verbose()) return;
+  for (const std::string& reason : plan.why) console.tell("why", reason);
+  const RunConfig& c = plan.resolved.config;
+  std::string why_not = why_not_fused(c.objective, *plan.fresh.model);
+  if (c.train.engine == "auto" && !why_not.empty()) {
+    console.tell("why", "not the fused engine: " + why_not);
   }
 }
 

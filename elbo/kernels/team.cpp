@@ -5,62 +5,87 @@ namespace elbo {
 namespace {
 
 constexpr int kSpins = 1000;  // some tens of microseconds
+constexpr int kBits = 20;
+constexpr uint64_t kTurnMask = (uint64_t{1} << kBits) - 1;
+constexpr uint64_t kLoopMask = (uint64_t{1} << 24) - 1;
 
-/// Until `value` is no longer `old`.
-void wait_for_change(const std::atomic<int>& value, int old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
+void pause() {
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+  __builtin_ia32_pause();
 #else
-    std::this_thread::yield();
+  std::this_thread::yield();
 #endif
-  }
-  value.wait(old, std::memory_order_acquire);
 }
 
 }  // namespace
 
-Team::Team(int members) : size_(members), shares_(static_cast<size_t>(members)) {
-  for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { serve(i); });
+Team::Team(int members) {
+  for (int i = 1; i < members; ++i) threads_.emplace_back([this, i] { serve(i); });
 }
 
 Team::~Team() {
   is_over_ = true;
-  region_.fetch_add(1, std::memory_order_release);
-  region_.notify_all();
+  loop_.fetch_add(1, std::memory_order_release);
+  loop_.notify_all();
   for (std::thread& t : threads_) t.join();
 }
 
-void Team::start(void (*call)(void*, int), void* body) {
-  call_ = call;
-  body_ = body;
-  if (size_ > 1) {
-    region_.fetch_add(1, std::memory_order_release);
-    region_.notify_all();
+void Team::start(int64_t turns, Call call, void* turn) {
+  if (turns == 0) return;
+  if (threads_.empty() || turns == 1) {
+    for (int64_t i = 0; i < turns; ++i) call(turn, 0, i);
+    return;
   }
-  call(body, 0);
-  wait();
+  call_ = call;
+  turn_ = turn;
+  open_.store(static_cast<int>(turns), std::memory_order_relaxed);
+  int loop = loop_.load(std::memory_order_relaxed) + 1;
+  uint64_t number = static_cast<uint64_t>(loop) & kLoopMask;
+  ticket_.store((number << (2 * kBits)) | (static_cast<uint64_t>(turns) << kBits),
+                std::memory_order_release);
+  loop_.store(loop, std::memory_order_release);
+  loop_.notify_all();
+  work(0, number);
+  for (int i = 0; i < kSpins; ++i) {
+    if (open_.load(std::memory_order_acquire) == 0) return;
+    pause();
+  }
+  for (int left; (left = open_.load(std::memory_order_acquire)) != 0;) {
+    open_.wait(left, std::memory_order_acquire);
+  }
+}
+
+/// Takes turns of the loop until none is left.
+void Team::work(int member, uint64_t loop) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  for (;;) {
+    uint64_t left = (ticket >> kBits) & kTurnMask, first = ticket & kTurnMask;
+    if (ticket >> (2 * kBits) != loop || left == 0) return;
+    bool front = member % 2 == 0;
+    uint64_t turn = front ? first : first + left - 1;
+    uint64_t next = (loop << (2 * kBits)) | ((left - 1) << kBits) | (front ? first + 1 : first);
+    if (!ticket_.compare_exchange_weak(ticket, next, std::memory_order_acq_rel)) continue;
+    call_(turn_, member, static_cast<int64_t>(turn));
+    if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_.notify_all();
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
 }
 
 void Team::serve(int member) {
-  for (int region = 0;; ++region) {
-    wait_for_change(region_, region);
+  for (int seen = 0;;) {
+    int now = loop_.load(std::memory_order_acquire);
+    for (int i = 0; now == seen && i < kSpins; ++i) {
+      pause();
+      now = loop_.load(std::memory_order_acquire);
+    }
+    if (now == seen) {
+      loop_.wait(seen, std::memory_order_acquire);
+      continue;
+    }
     if (is_over_) return;
-    call_(body_, member);
-    wait();
+    seen = now;
+    work(member, static_cast<uint64_t>(now) & kLoopMask);
   }
-}
-
-void Team::wait() {
-  int phase = phase_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < size_) {
-    return wait_for_change(phase_, phase);
-  }
-  arrived_.store(0, std::memory_order_relaxed);
-  for (Share& s : shares_) s.taken.store(0, std::memory_order_relaxed);
-  phase_.store(phase + 1, std::memory_order_release);
-  if (size_ > 1) phase_.notify_all();
 }
 
 }  // namespace elbo

@@ -9,12 +9,12 @@
 
 namespace elbo {
 
-/// Threads that work in step: one parallel region for many small loops.
+/// Threads that share out the turns of loops.
 ///
-/// In a region every member runs the same code; each() shares out a loop's turns and ends with all
-/// members having arrived. Waiting members spin briefly and then sleep, so a busy machine loses
-/// little. A member takes turns from its own share first, in order, so that it meets the same
-/// memory in every step, and then from others'.
+/// The caller is member 0 and works too; it waits for turns that others have begun, never for
+/// others to come, so a member that the machine keeps from running costs little. Members wait for
+/// the next loop by spinning briefly and then sleeping. Even members take turns from the front, odd
+/// ones from the back: in loops of the same shape they meet the same memory each time.
 class Team {
  public:
   explicit Team(int members);
@@ -22,50 +22,35 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  int size() const { return size_; }
+  int size() const { return static_cast<int>(threads_.size()) + 1; }
 
-  /// Runs body(member) on all members, the caller being member 0. The body must not throw.
-  template <class Body>
-  void run(Body&& body) {
-    start([](void* b, int member) { (*static_cast<std::remove_reference_t<Body>*>(b))(member); },
-          &body);
-  }
-
-  /// In a region: turn(i) for every i in [0, turns), once each, on some member; returns on each
-  /// member when all turns are done.
+  /// turn(member, i) for every i in [0, turns), once each; returns when all are done. Turns must
+  /// not throw, and nobody else may be calling. turns <= kMostTurns.
   template <class Turn>
-  void each(int member, int64_t turns, Turn&& turn) {
-    for (int n = 0; n < size_; ++n) {
-      int owner = (member + n) % size_;
-      int64_t begin = turns * owner / size_, end = turns * (owner + 1) / size_;
-      std::atomic<int64_t>& taken = shares_[static_cast<size_t>(owner)].taken;
-      for (int64_t i; (i = begin + taken.fetch_add(1, std::memory_order_relaxed)) < end;) turn(i);
-    }
-    wait();
+  void each(int64_t turns, Turn&& turn) {
+    start(
+        turns,
+        [](void* t, int member, int64_t i) {
+          (*static_cast<std::remove_reference_t<Turn>*>(t))(member, i);
+        },
+        &turn);
   }
 
-  /// In a region: work() on member 0 while the others wait.
-  template <class Work>
-  void once(int member, Work&& work) {
-    if (member == 0) work();
-    wait();
-  }
+  static constexpr int64_t kMostTurns = (int64_t{1} << 20) - 1;
 
  private:
-  struct alignas(64) Share {
-    std::atomic<int64_t> taken{0};
-  };
-  void start(void (*call)(void*, int), void* body);
+  using Call = void (*)(void*, int, int64_t);
+  void start(int64_t turns, Call call, void* turn);
+  void work(int member, uint64_t loop);
   void serve(int member);
-  void wait();
 
-  int size_;
-  std::vector<Share> shares_;
-  void (*call_)(void*, int) = nullptr;
-  void* body_ = nullptr;
-  alignas(64) std::atomic<int> region_{0};
-  alignas(64) std::atomic<int> phase_{0};
-  alignas(64) std::atomic<int> arrived_{0};
+  Call call_ = nullptr;
+  void* turn_ = nullptr;
+  // The loop's number in 24 bits, how many turns are left in 20, and the first of them in 20. A
+  // turn is taken by exchanging the whole, so a late member cannot take one of another loop.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  alignas(64) std::atomic<int> loop_{0};  // of the ticket; for sleeping
+  alignas(64) std::atomic<int> open_{0};  // turns that are not done
   bool is_over_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/models/vae.h"
 
-#include "elbo/nets/network.h"
 #include "elbo/prob/kl.h"
-#include "elbo/prob/likelihood.h"
 #include "elbo/prob/normal.h"
 #include "elbo/prob/posterior.h"
 #include "elbo/prob/prior.h"
@@ -14,7 +12,11 @@ namespace {
 class Vae : public Model {
  public:
   Vae(const ModelOptions& o, const Schema& schema, Rng& rng)
-      : latent_(o.latent), event_shape_(schema.shape), output_bias_(o.output_bias) {
+      : latent_(o.latent),
+        event_shape_(schema.shape),
+        output_bias_(o.output_bias),
+        posterior_name_(o.posterior.type),
+        prior_name_(o.prior.type) {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
     std::vector<int64_t> shown = likelihood_->shown_shape(schema.shape);
@@ -56,6 +58,10 @@ class Vae : public Model {
     return {temperature == 1 ? z : at::lerp(p->mean(), z, temperature)};
   }
 
+  VaeParts parts() const {
+    return {latent_,           posterior_name_, prior_name_,
+            likelihood_.get(), encoder_.get(),  decoder_.get()};
+  }
   std::vector<int64_t> latent_sizes() const override { return {latent_}; }
   bool is_variational() const override { return is_variational_; }
   void check_support(const Batch& batch) const override {
@@ -108,6 +114,7 @@ class Vae : public Model {
   int64_t latent_;
   std::vector<int64_t> event_shape_;
   bool output_bias_, is_variational_;
+  std::string posterior_name_, prior_name_;
   std::shared_ptr<Likelihood> likelihood_;
   std::shared_ptr<Posterior> posterior_;
   std::shared_ptr<Prior> prior_;
@@ -115,6 +122,11 @@ class Vae : public Model {
 };
 
 }  // namespace
+
+std::optional<VaeParts> vae_parts(const Model& model) {
+  const auto* vae = dynamic_cast<const Vae*>(&model);
+  return vae ? std::optional(vae->parts()) : std::nullopt;
+}
 
 std::shared_ptr<Model> make_vae(const ModelOptions& options, const Schema& schema, Rng& rng) {
   return std::make_shared<Vae>(options, schema, rng);

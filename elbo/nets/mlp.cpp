@@ -53,6 +53,16 @@ class Mlp : public Network {
     return last_->forward(h).view(shape);
   }
 
+  std::vector<ChainLayer> chain() const override {
+    if (options_.norm != "none") return {};
+    std::vector<ChainLayer> out;
+    for (const auto& l : linears_) {
+      out.push_back({l->weight, l->bias, options_.activation, options_.dropout});
+    }
+    out.push_back({last_->weight, last_->bias});
+    return out;
+  }
+
   void set_output_bias(const Tensor& bias) override {
     at::NoGradGuard no_grad;
     last_->bias.copy_(bias.reshape({-1}));

@@ -11,6 +11,13 @@
 
 namespace elbo {
 
+/// A dense layer of a network that is a chain of them: dropout(activation(x weight^T + bias)).
+struct ChainLayer {
+  Tensor weight, bias;  ///< [out, in], [out]: the network's own
+  std::string activation = "none";
+  double dropout = 0;
+};
+
 /// A map from tensor to tensor. It knows its shapes, never what its output means.
 class Network : public torch::nn::Module {
  public:
@@ -23,6 +30,8 @@ class Network : public torch::nn::Module {
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
     return forward(z, rng);
   }
+  /// Its layers, if it is a chain of dense ones: what an engine with code of its own can run.
+  virtual std::vector<ChainLayer> chain() const { return {}; }
   /// Sets the bias of the last layer. bias [out...].
   virtual void set_output_bias(const Tensor& bias) = 0;
 };

@@ -62,15 +62,11 @@ class Elbo : public Bound {
 class ModelPlayer : public Player {
  public:
   ModelPlayer(const ObjectiveOptions& o, std::shared_ptr<Model> model)
-      : model_(std::move(model)),
-        bound_(bounds().make(o.bound)),
-        beta_schedule_(schedules().make(o.beta_schedule)),
-        beta_(o.beta),
-        free_bits_(o.free_bits) {}
+      : model_(std::move(model)), bound_(bounds().make(o.bound)), weights_(o) {}
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return *model_; }
   Loss loss(const Batch& batch, Rng& rng, const Time& time) override {
-    BoundWeights weights{beta_ * beta_schedule_(time), free_bits_};
+    BoundWeights weights = weights_.at(time);
     Loss out = bound_->loss(model_->pass(batch, rng, bound_->pass_options()), batch, weights);
     out.terms.emplace_back("beta", at::scalar_tensor(weights.beta));
     return out;
@@ -79,11 +75,13 @@ class ModelPlayer : public Player {
  private:
   std::shared_ptr<Model> model_;
   std::unique_ptr<Bound> bound_;
-  Schedule beta_schedule_;
-  double beta_, free_bits_;
+  WeightSchedule weights_;
 };
 
 }  // namespace
+
+WeightSchedule::WeightSchedule(const ObjectiveOptions& o)
+    : beta_schedule_(schedules().make(o.beta_schedule)), beta_(o.beta), free_bits_(o.free_bits) {}
 
 const Family<std::unique_ptr<Bound>>& bounds() {
   static const auto family = [] {

@@ -44,6 +44,17 @@ struct BoundWeights {
   double free_bits = 0;  ///< nats of KL for each latent dimension that cost nothing
 };
 
+/// Which weights are in force when.
+class WeightSchedule {
+ public:
+  explicit WeightSchedule(const ObjectiveOptions& options);
+  BoundWeights at(const Time& time) const { return {beta_ * beta_schedule_(time), free_bits_}; }
+
+ private:
+  Schedule beta_schedule_;
+  double beta_, free_bits_;
+};
+
 /// A lower bound of log p(x), as a loss.
 class Bound {
  public:

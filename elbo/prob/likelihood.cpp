@@ -34,6 +34,7 @@ class BernoulliLikelihood : public Likelihood {
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     return std::make_unique<Bernoulli>(parameter(parameters, 0, event_dims_), event_dims_);
   }
+  std::string kernel() const override { return "bernoulli"; }
   Tensor output_bias(const Tensor& mean, const Tensor&) const override {
     Tensor p = mean.clamp(1e-3, 1 - 1e-3);
     return (p.log() - (1 - p).log()).unsqueeze(0);
@@ -101,6 +102,8 @@ class GaussianLikelihood : public Likelihood {
         per_element_ ? parameter(parameters, 1, event_dims_) : log_var_.to(parameters.options());
     return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
   }
+  std::string kernel() const override { return per_element_ ? "gaussian-element" : "gaussian"; }
+  Tensor own_parameter() const override { return log_var_; }
   Tensor output_bias(const Tensor& mean, const Tensor& variance) const override {
     if (!per_element_) return mean.unsqueeze(0);
     return at::stack({mean, variance.clamp_min(1e-4).log()});

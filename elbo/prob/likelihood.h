@@ -45,6 +45,10 @@ class Likelihood : public torch::nn::Module {
   /// p(x | z). z [K, B, Z] or [B, Z]; the distribution's batch is z's without the last dimension.
   /// The distribution refers to this likelihood and must not outlive it.
   std::unique_ptr<Distribution> given(const Decoder& decoder, const Tensor& z) const;
+  /// The name under which kernels/likelihood.h has it for the fused engine; empty if it has not.
+  virtual std::string kernel() const { return ""; }
+  /// Its own parameter, a scalar, where it has one: LikelihoodRow::own.
+  virtual Tensor own_parameter() const { return {}; }
   /// The bias [P, event...] with which a fresh decoder starts at the data's mean and variance, each
   /// [event...]; undefined when there is none.
   virtual Tensor output_bias(const Tensor& mean, const Tensor& variance) const = 0;

@@ -26,8 +26,11 @@ class AutogradEngine : public Engine {
     }
   }
 
-  StepResult step(const Batch& batch, Rng& rng, const Time& time, double lr) override {
-    StepResult out;
+  std::string name() const override { return "autograd"; }
+  const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) override {
+    StepResult& out = result_;
+    out = {};
+    std::vector<Tensor> means;
     for (Seat& seat : seats_) {
       Rng own = rng.stream(seat.player->name());
       std::vector<Tensor> buffers = seat.player->module().buffers();
@@ -37,17 +40,21 @@ class AutogradEngine : public Engine {
       loss.total.backward({}, std::nullopt, false, seat.params);
       double norm = gradient_norm(seat.params);
       if (&seat == &seats_.front()) out.gradient_norm = norm;
-      for (auto& term : loss.terms) out.terms.push_back(std::move(term));
+      for (auto& [term_name, term] : loss.terms) {
+        out.names.push_back(term_name);
+        means.push_back(term.mean(at::kDouble));
+      }
       // The loss is looked at as well: an infinite loss can have a finite gradient.
       if (!std::isfinite(norm) || !std::isfinite(loss.total.item<double>())) {
         out.finite = false;
-        out.broken = where_broken(seat);
+        out.broken = where_broken(seat.player->name(), seat.player->module());
         restore(buffers, kept);
         return out;
       }
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
     }
     for (Seat& seat : seats_) seat.optimizer->step(lr);
+    out.means = at::stack(means);
     return out;
   }
 
@@ -89,23 +96,24 @@ class AutogradEngine : public Engine {
   static void scale_gradients(const std::vector<Tensor>& params, double factor) {
     for (const Tensor& p : params) p.grad().mul_(factor);
   }
-  static std::string where_broken(const Seat& seat) {
-    for (const char* what : {"weight", "gradient"}) {
-      for (const auto& item : seat.player->module().named_parameters()) {
-        Tensor t = what[0] == 'w' ? item.value() : item.value().grad();
-        if (!t.isfinite().all().item<bool>()) {
-          return fmt::format("the {} of {} {}", what, seat.player->name(), item.key());
-        }
-      }
-    }
-    return "the loss of the " + seat.player->name();
-  }
-
   std::vector<Seat> seats_;
   double clip_;
+  StepResult result_;
 };
 
 }  // namespace
+
+std::string where_broken(const std::string& player, const torch::nn::Module& module) {
+  for (const char* what : {"weight", "gradient"}) {
+    for (const auto& item : module.named_parameters()) {
+      Tensor t = what[0] == 'w' ? item.value() : item.value().grad();
+      if (!t.isfinite().all().item<bool>()) {
+        return fmt::format("the {} of {} {}", what, player, item.key());
+      }
+    }
+  }
+  return "the loss of the " + player;
+}
 
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options) {

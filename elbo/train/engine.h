@@ -18,8 +18,9 @@ struct EngineOptions {
 
 /// What one step did.
 struct StepResult {
-  std::vector<std::pair<std::string, Tensor>> terms;  ///< every player's, as Loss::terms
-  double gradient_norm = 0;                           ///< of the model, before clipping
+  std::vector<std::string> names;  ///< of every player's terms
+  Tensor means;                    ///< [names] f64: each term's mean over the batch
+  double gradient_norm = 0;        ///< of the model, before clipping
   bool finite = true;  ///< false: some loss or gradient was not finite and no weight was moved
   std::string broken;  ///< where that was first seen
 };
@@ -29,7 +30,9 @@ struct StepResult {
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual StepResult step(const Batch& batch, Rng& rng, const Time& time, double lr) = 0;
+  virtual std::string name() const = 0;
+  /// The result stays valid until the next step.
+  virtual const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) = 0;
   /// The optimizers' tensors, named "<player>.<name>", and critics' weights: what a resumed run
   /// needs beside the model.
   virtual NamedTensors state() const = 0;
@@ -38,5 +41,22 @@ class Engine {
 /// Runs any objective by LibTorch's autograd.
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options);
+
+/// Runs dense flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
+/// at::get_num_threads() threads. Its gradients are left in the parameters' grad.
+/// Throws Error(Code::usage) with why_not_fused's reason.
+std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
+                                          std::shared_ptr<Model> model,
+                                          const EngineOptions& options);
+
+/// Why the fused engine cannot train this; empty when it can.
+std::string why_not_fused(const ObjectiveOptions& objective, const Model& model);
+
+/// The engine asked for: "autograd", "fused", or "auto", which is the fused one where it can.
+std::unique_ptr<Engine> make_engine(const std::string& name, const ObjectiveOptions& objective,
+                                    std::shared_ptr<Model> model, const EngineOptions& options);
+
+/// The first parameter of a player that is not finite or has such a gradient, in words.
+std::string where_broken(const std::string& player, const torch::nn::Module& module);
 
 }  // namespace elbo

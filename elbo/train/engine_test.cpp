@@ -70,8 +70,8 @@ TEST(Players, EachMovesByItsOwnLossFromTheWeightsBeforeTheStep) {
   EXPECT_TRUE(result.finite);
   EXPECT_TRUE(at::allclose(game.model->w, at::tensor({1 - 0.1F * 3, -2 - 0.1F * 0.5F})));
   EXPECT_TRUE(at::allclose(game.critic->w, at::tensor({3 - 0.1F * 1, 0.5F - 0.1F * 4})));
-  ASSERT_EQ(result.terms.size(), 2u);
-  EXPECT_EQ(result.terms[1].first, "critic_loss");
+  ASSERT_EQ(result.names.size(), 2u);
+  EXPECT_EQ(result.names[1], "critic_loss");
   EXPECT_NEAR(result.gradient_norm, std::hypot(3, 0.5), 1e-6);
 }
 

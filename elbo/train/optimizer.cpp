@@ -1,7 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/optimizer.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
 namespace elbo {
+
+Optimizer::Optimizer(const std::vector<Tensor>& params)
+    : params_(params), kernels_(update_kernels(isa())) {
+  constexpr int64_t kPiece = 16384;  // weights; its tensors fit the second-level cache
+  for (const Tensor& p : params) {
+    if (p.scalar_type() != at::kFloat || !p.is_cpu() || !p.is_contiguous()) return;
+  }
+  for (size_t i = 0; i < params.size(); ++i) {
+    for (int64_t at = 0; at < params[i].numel(); at += kPiece) {
+      pieces_.push_back({i, at, std::min(kPiece, params[i].numel() - at)});
+    }
+  }
+  weights_.resize(params.size());
+  gradients_.resize(params.size());
+}
+
+void Optimizer::step(double lr) {
+  at::NoGradGuard no_grad;
+  if (!has_pieces()) return step_by_operators(lr);
+  begin(lr);
+  at::parallel_for(0, pieces(), 1, [this](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) update(i);
+  });
+}
+
+void Optimizer::begin(double lr, double scale) {
+  step_.lr = static_cast<float>(lr);
+  step_.scale = static_cast<float>(scale);
+  fill(step_);
+  for (size_t i = 0; i < params_.size(); ++i) {
+    if (!params_[i].grad().is_contiguous()) {
+      params_[i].mutable_grad() = params_[i].grad().contiguous();
+    }
+    weights_[i] = params_[i].data_ptr<float>();
+    gradients_[i] = params_[i].grad().data_ptr<float>();
+  }
+}
+
+void Optimizer::update(int64_t piece) const {
+  const Piece& p = pieces_[static_cast<size_t>(piece)];
+  move(step_, p.param, p.offset, p.count);
+}
+
+std::vector<Tensor> Optimizer::grads() const {
+  std::vector<Tensor> out;
+  for (const Tensor& p : params_) out.push_back(p.grad());
+  return out;
+}
+
 namespace {
 
 std::vector<Tensor> zeros_like_all(const std::vector<Tensor>& params) {
@@ -16,18 +70,10 @@ void add_state(NamedTensors& out, const char* name, const std::vector<Tensor>& t
   }
 }
 
-class OptimizerBase : public Optimizer {
- public:
-  explicit OptimizerBase(const std::vector<Tensor>& params) : params_(params) {}
-
- protected:
-  std::vector<Tensor> grads() const {
-    std::vector<Tensor> out;
-    for (const Tensor& p : params_) out.push_back(p.grad());
-    return out;
-  }
-  std::vector<Tensor> params_;
-};
+/// Where a state tensor's elements of one parameter begin; null if there is no such state.
+float* place(const std::vector<Tensor>& state, size_t i, int64_t offset) {
+  return state.empty() ? nullptr : state[i].data_ptr<float>() + offset;
+}
 
 struct SgdOptions {
   double momentum = 0, weight_decay = 0;
@@ -40,14 +86,13 @@ struct SgdOptions {
   }
 };
 
-class Sgd : public OptimizerBase {
+class Sgd : public Optimizer {
  public:
-  Sgd(const SgdOptions& o, const std::vector<Tensor>& params)
-      : OptimizerBase(params), options_(o), momentum_(zeros_like_all(params)) {
+  Sgd(const SgdOptions& o, const std::vector<Tensor>& params) : Optimizer(params), options_(o) {
+    if (o.momentum > 0) momentum_ = zeros_like_all(params);
     ELBO_CHECK(!o.nesterov || o.momentum > 0, Code::usage, "sgd: nesterov needs momentum > 0");
   }
-  void step(double lr) override {
-    at::NoGradGuard no_grad;
+  void step_by_operators(double lr) override {
     auto g = grads();
     if (options_.weight_decay > 0) g = at::_foreach_add(g, params_, options_.weight_decay);
     if (options_.momentum > 0) {
@@ -57,15 +102,23 @@ class Sgd : public OptimizerBase {
     }
     at::_foreach_add_(params_, g, -lr);
   }
+  void fill(UpdateStep& s) override {
+    s.momentum = static_cast<float>(options_.momentum);
+    s.weight_decay = static_cast<float>(options_.weight_decay);
+    s.nesterov = options_.nesterov;
+  }
+  void move(const UpdateStep& s, size_t i, int64_t at, int64_t n) const override {
+    kernels_.sgd(s, weight(i) + at, gradient(i) + at, place(momentum_, i, at), n);
+  }
   NamedTensors state() const override {
     NamedTensors out;
-    if (options_.momentum > 0) add_state(out, "momentum", momentum_);
+    add_state(out, "momentum", momentum_);
     return out;
   }
 
  private:
   SgdOptions options_;
-  std::vector<Tensor> momentum_;
+  std::vector<Tensor> momentum_;  // none when options_.momentum is 0
 };
 
 struct RmspropOptions {
@@ -78,15 +131,13 @@ struct RmspropOptions {
   }
 };
 
-class Rmsprop : public OptimizerBase {
+class Rmsprop : public Optimizer {
  public:
   Rmsprop(const RmspropOptions& o, const std::vector<Tensor>& params)
-      : OptimizerBase(params),
-        options_(o),
-        square_(zeros_like_all(params)),
-        momentum_(zeros_like_all(params)) {}
-  void step(double lr) override {
-    at::NoGradGuard no_grad;
+      : Optimizer(params), options_(o), square_(zeros_like_all(params)) {
+    if (o.momentum > 0) momentum_ = zeros_like_all(params);
+  }
+  void step_by_operators(double lr) override {
     auto g = grads();
     at::_foreach_mul_(square_, options_.alpha);
     at::_foreach_addcmul_(square_, g, g, 1 - options_.alpha);
@@ -100,16 +151,26 @@ class Rmsprop : public OptimizerBase {
       at::_foreach_addcdiv_(params_, g, root, -lr);
     }
   }
+  void fill(UpdateStep& s) override {
+    s.beta2 = static_cast<float>(options_.alpha);
+    s.eps = static_cast<float>(options_.eps);
+    s.momentum = static_cast<float>(options_.momentum);
+  }
+  void move(const UpdateStep& s, size_t i, int64_t at, int64_t n) const override {
+    kernels_.rmsprop(s, weight(i) + at, gradient(i) + at, place(square_, i, at),
+                     place(momentum_, i, at), n);
+  }
   NamedTensors state() const override {
     NamedTensors out;
     add_state(out, "square", square_);
-    if (options_.momentum > 0) add_state(out, "momentum", momentum_);
+    add_state(out, "momentum", momentum_);
     return out;
   }
 
  private:
   RmspropOptions options_;
-  std::vector<Tensor> square_, momentum_;
+  std::vector<Tensor> square_;
+  std::vector<Tensor> momentum_;  // none when options_.momentum is 0
 };
 
 struct AdamOptions {
@@ -127,17 +188,16 @@ struct AdamWOptions : AdamOptions {
   AdamWOptions() { weight_decay = 0.01; }
 };
 
-class Adam : public OptimizerBase {
+class Adam : public Optimizer {
  public:
   Adam(const AdamOptions& o, bool decoupled, const std::vector<Tensor>& params)
-      : OptimizerBase(params),
+      : Optimizer(params),
         options_(o),
         decoupled_(decoupled),
         mean_(zeros_like_all(params)),
         square_(zeros_like_all(params)),
         steps_(at::zeros({}, params.at(0).device())) {}
-  void step(double lr) override {
-    at::NoGradGuard no_grad;
+  void step_by_operators(double lr) override {
     steps_.add_(1);
     std::vector<Tensor> steps(params_.size(), steps_);
     const AdamOptions& o = options_;
@@ -148,6 +208,21 @@ class Adam : public OptimizerBase {
       at::_fused_adam_(params_, grads(), mean_, square_, {}, steps, lr, o.beta1, o.beta2,
                        o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
     }
+  }
+  void fill(UpdateStep& s) override {
+    steps_.add_(1);
+    auto t = steps_.item<double>();
+    s.beta1 = static_cast<float>(options_.beta1);
+    s.beta2 = static_cast<float>(options_.beta2);
+    s.correction1 = static_cast<float>(1 - std::pow(options_.beta1, t));
+    s.correction2 = static_cast<float>(1 - std::pow(options_.beta2, t));
+    s.eps = static_cast<float>(options_.eps);
+    s.weight_decay = static_cast<float>(options_.weight_decay);
+    s.decoupled = decoupled_;
+  }
+  void move(const UpdateStep& s, size_t i, int64_t at, int64_t n) const override {
+    kernels_.adam(s, weight(i) + at, gradient(i) + at, place(mean_, i, at), place(square_, i, at),
+                  n);
   }
   NamedTensors state() const override {
     NamedTensors out;

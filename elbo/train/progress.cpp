@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/progress.h"
 
+#include <algorithm>
+
 namespace elbo {
 
-void TermSums::add(const std::vector<std::pair<std::string, Tensor>>& terms, int64_t examples) {
+void TermSums::add(const std::vector<std::string>& names, const Tensor& means, int64_t examples) {
   at::NoGradGuard no_grad;
-  for (const auto& [name, term] : terms) {
-    Tensor sum = term.dim() == 0 ? term.to(at::kDouble) * static_cast<double>(examples)
-                                 : term.sum(at::kDouble);
-    auto [it, is_new] = sums_.try_emplace(name, sum);
-    if (!is_new) it->second.add_(sum);
-  }
+  if (names != names_) arrange(names, means);
+  sums_.add_(means, static_cast<double>(examples));
   examples_ += examples;
+}
+
+/// A sum that was read back stands in the order of its file.
+void TermSums::arrange(const std::vector<std::string>& names, const Tensor& like) {
+  Tensor sums = at::zeros_like(like);
+  for (size_t i = 0; i < names.size(); ++i) {
+    auto known = std::find(names_.begin(), names_.end(), names[i]);
+    if (known != names_.end()) sums[int64_t(i)] = sums_[known - names_.begin()].to(like.device());
+  }
+  names_ = names;
+  sums_ = sums;
 }
 
 std::map<std::string, double> TermSums::means() const {
   std::map<std::string, double> out;
   if (examples_ == 0) return out;
-  for (const auto& [name, sum] : sums_) {
-    out[name] = sum.item<double>() / static_cast<double>(examples_);
-  }
+  Tensor means = sums_.to(at::kCPU) / static_cast<double>(examples_);
+  for (size_t i = 0; i < names_.size(); ++i) out[names_[i]] = means[int64_t(i)].item<double>();
   return out;
 }
 
@@ -27,7 +35,9 @@ Value TermSums::to_value() const {
   Value out = Value::table();
   out["examples"] = examples_;
   out["sums"] = Value::table();
-  for (const auto& [name, sum] : sums_) out["sums"][name] = sum.item<double>();
+  for (size_t i = 0; i < names_.size(); ++i) {
+    out["sums"][names_[i]] = sums_[int64_t(i)].item<double>();
+  }
   return out;
 }
 
@@ -35,9 +45,12 @@ TermSums TermSums::from_value(const Value& value) {
   TermSums out;
   out.examples_ = value.at("examples").as_integer();
   ELBO_CHECK(out.examples_ >= 0, Code::model, "examples is {}, expected 0 or more", out.examples_);
+  std::vector<double> sums;
   for (const auto& [name, sum] : value.at("sums").as_table()) {
-    out.sums_[name] = at::scalar_tensor(sum.as_number(), at::kDouble);
+    out.names_.push_back(name);
+    sums.push_back(sum.as_number());
   }
+  out.sums_ = at::tensor(sums, at::kDouble);
   return out;
 }
 

@@ -4,24 +4,28 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "elbo/core/value.h"
 #include "elbo/tensor/torch.h"
 
 namespace elbo {
 
-/// Sums of the terms seen in an epoch, kept as tensors so that no step waits to read a number.
+/// Sums of the terms seen in an epoch, kept as a tensor so that no step waits to read a number.
 class TermSums {
  public:
-  /// terms [B] or scalar.
-  void add(const std::vector<std::pair<std::string, Tensor>>& terms, int64_t examples);
+  /// means [names]: of each term over a batch of so many examples.
+  void add(const std::vector<std::string>& names, const Tensor& means, int64_t examples);
   std::map<std::string, double> means() const;
-  void clear() { sums_.clear(), examples_ = 0; }
+  void clear() { *this = {}; }
   Value to_value() const;
   static TermSums from_value(const Value& value);
 
  private:
-  std::map<std::string, Tensor> sums_;  // f64 scalars
+  void arrange(const std::vector<std::string>& names, const Tensor& like);
+
+  std::vector<std::string> names_;
+  Tensor sums_;  // [names] f64
   int64_t examples_ = 0;
 };
 

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "elbo/train/checkpoint.h"
 #include "elbo/train/ema.h"
+#include "elbo/train/engine_check.h"
 #include "elbo/train/weights.h"
 
 namespace elbo {
@@ -23,7 +25,11 @@ void TrainOptions::fields(Fields& f) {
   f("patience", patience, "stop after this many epochs without improvement; 0 never", at_least(0));
   f("stop_on", stop_on, "the validation term that decides on best/ and on stopping");
   f("checkpoint_seconds", checkpoint_seconds, "seconds between checkpoints", at_least(0));
-  f("engine", engine, "how steps are made", {"auto", "autograd"});
+  f("engine", engine,
+    "how steps are made: fused is fast, autograd runs everything, auto is fused where it can be",
+    {"auto", "fused", "autograd"});
+  f("check_engine", check_engine,
+    "compare the fused engine with autograd on the first batch before training");
   f("precision", precision, "numbers in matrix products", {"auto", "f32"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
@@ -58,8 +64,9 @@ class Trainer {
   Ending run(bool resume) {
     remove_leftovers(c_.folder);
     if (!resume) start();
-    engine_ = make_autograd_engine(make_players(c_.objective, c_.trained.model),
-                                   {c_.train.optimizer, c_.train.clip});
+    engine_ = make_engine(c_.train.engine, c_.objective, c_.trained.model,
+                          {c_.train.optimizer, c_.train.clip});
+    if (c_.train.check_engine) check_engine();
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
     if (!resume) check_stopping();
@@ -97,6 +104,31 @@ class Trainer {
                                 "\nChoose a model.likelihood that allows it, or a "
                                 "data.transform that brings the data there.");
     }
+  }
+
+  /// Throws Error(Code::failure) unless the engines agree on the first batch.
+  void check_engine() {
+    auto make_copy = [&] {
+      Rng rng(c_.seed, "train/check");
+      auto copy = make_model(c_.trained.options, c_.trained.schema, rng);
+      copy->to(c_.device);
+      assign(state_of(*copy), state_of(model_), "copy");
+      return copy;
+    };
+    auto first = make_copy(), second = make_copy();
+    EngineOptions options{c_.train.optimizer, 0};
+    auto autograd = make_engine("autograd", c_.objective, first, options);
+    auto fused = make_engine("fused", c_.objective, second, options);
+    std::vector<int64_t> rows(static_cast<size_t>(std::min(c_.train.batch, data_.size())));
+    std::iota(rows.begin(), rows.end(), 0);
+    EngineDifference d = difference(*autograd, *first, *fused, *second, prepare(rows, 0),
+                                    rng_.stream("check"), {0, 0, 1});
+    ELBO_CHECK(d.agrees(), Code::failure,
+               "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
+               "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
+               d.term, d.gradient, d.where, EngineDifference::kAllowed);
+    note(fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm", d.term,
+                     d.gradient));
   }
 
   /// A name that is no term should not cost an epoch before it is found out.
@@ -147,13 +179,13 @@ class Trainer {
               static_cast<double>(c_.train.epochs)};
     Rng rng = rng_.at(static_cast<uint64_t>(progress_.step));
     double lr = c_.train.lr * lr_schedule_(time) * progress_.lr_factor;
-    StepResult result = engine_->step(batch, rng, time, lr);
+    const StepResult& result = engine_->step(batch, rng, time, lr);
     ++progress_.step;
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
     ema_->update(model_);
-    progress_.sums.add(result.terms, end - begin);
+    progress_.sums.add(result.names, result.means, end - begin);
     if (c_.listener) {
       c_.listener->on_step(progress_.epoch + 1, progress_.step_in_epoch, steps_,
                            [this] { return progress_.sums.means(); });

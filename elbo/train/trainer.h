@@ -29,6 +29,7 @@ struct TrainOptions {
   std::string stop_on = "neg_elbo";
   double checkpoint_seconds = 30;
   std::string engine = "auto";
+  bool check_engine = false;
   std::string precision = "auto";
   bool tensorboard = false;
   void fields(Fields& f);

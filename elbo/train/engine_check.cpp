@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/train/engine_check.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "elbo/core/error.h"
+
+namespace elbo {
+namespace {
+
+/// Below this, a gradient is rounding noise.
+constexpr double kSmallNorm = 1e-3;
+
+double length(const Tensor& t) { return t.to(at::kDouble).norm().item<double>(); }
+
+}  // namespace
+
+EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Model& model_b,
+                            const Batch& batch, const Rng& rng, const Time& time) {
+  Rng first = rng, second = rng;
+  const StepResult& x = a.step(batch, first, time, 0);
+  const StepResult& y = b.step(batch, second, time, 0);
+  ELBO_CHECK(x.names == y.names, Code::failure, "the engines know different terms: {} and {}",
+             fmt::join(x.names, " "), fmt::join(y.names, " "));
+  EngineDifference out;
+  double largest = 1 + x.means.abs().max().item<double>();
+  out.term = (x.means - y.means).abs().max().item<double>() / largest;
+  double norm = kSmallNorm + x.gradient_norm;
+  out.gradient = std::abs(x.gradient_norm - y.gradient_norm) / norm;
+  out.where = "the whole";
+  auto others = model_b.named_parameters();
+  for (const auto& item : model_a.named_parameters()) {
+    double own = length(item.value().grad() - others[item.key()].grad()) / norm;
+    if (!(own <= out.gradient)) out.gradient = own, out.where = item.key();
+  }
+  return out;
+}
+
+}  // namespace elbo

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "elbo/train/fused/sparse_input.h"
+#include "elbo/train/fused/stage.h"
+
+namespace elbo::fused {
+
+/// out = dropout(activation(in weight^T + bias)); weight [out, in].
+///
+/// Backwards: d in = (d out weight) act'(in), d weight = d out^T in, d bias = column sums of d out.
+/// The three are shared out as one loop, since none needs another.
+class Dense : public Stage {
+ public:
+  /// sparse: the same batch as `in` as lists of its non-zeros, or null.
+  Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse);
+  void reserve(int64_t rows) override { out_.reserve(rows); }
+  int64_t scratch() const override;
+  void draw(Rng& rng, int64_t rows) override;
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+
+ private:
+  bool uses_sparse() const { return sparse_ && sparse_->is_sparse(); }
+  Gemm product(int64_t rows) const;
+  void activate(const Block& block) const;
+  void input_gradient(const Gemm& g, const Block& block, float* scratch) const;
+  void weight_gradient(int64_t rows, const Block& block, float* scratch) const;
+  void sparse_weight_gradient(int64_t rows, const Block& block, float* scratch) const;
+
+  Signal &in_, &out_;
+  Parameter weight_, bias_;
+  const SparseInput* sparse_;
+  const GemmKernels& gemms_;
+  const ActivationKernels& activations_;
+};
+
+}  // namespace elbo::fused

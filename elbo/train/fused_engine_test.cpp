@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "elbo/nets/layers.h"
+#include "elbo/tensor/random.h"
+#include "elbo/train/engine_check.h"
+#include "elbo/train/testing.h"
+#include "elbo/train/weights.h"
+
+namespace elbo {
+namespace {
+
+using testing::part_with;
+
+/// A model, an objective and a batch for it.
+struct Case {
+  ModelOptions model;
+  ObjectiveOptions objective;
+  EngineOptions engine;
+  int64_t columns = 1, rows = 1;
+  double density = 1;  ///< share of elements of x that are not 0
+  bool has_mask = false, has_other_input = false;
+  uint64_t seed = 0;
+
+  std::string text() const {
+    return fmt::format(
+        "seed {}: {} columns, {} rows, density {:.2f}{}{}, latent {}, {} / {} / {}, encoder {}, "
+        "decoder {}, beta {:.2f}, free bits {:.2f}, {}, clip {:.2f}",
+        seed, columns, rows, density, has_mask ? ", mask" : "", has_other_input ? ", input" : "",
+        model.latent, model.posterior.type, model.likelihood.type,
+        to_json(model.likelihood.options), to_json(model.encoder.options),
+        to_json(model.decoder.options), objective.beta, objective.free_bits, engine.optimizer.type,
+        engine.clip);
+  }
+};
+
+/// Draws cases: every activation, posterior and likelihood, and awkward sizes.
+class Draw {
+ public:
+  explicit Draw(uint64_t seed) : rng_(seed, "cases"), seed_(seed) {}
+
+  Case operator()() {
+    Case c;
+    c.seed = seed_;
+    c.columns = whole(1, 70), c.rows = whole(1, 140);
+    c.density = chance(0.5) ? 0.1 : 1;
+    c.has_mask = chance(0.3), c.has_other_input = chance(0.2);
+    c.model.latent = whole(1, 40);
+    c.model.posterior = pick<std::string>({"diagonal", "full", "point"});
+    c.model.likelihood = chance(0.5) ? Part("bernoulli") : gaussian();
+    c.model.encoder = network();
+    if (chance(0.5)) c.model.decoder = network();
+    c.objective.beta = chance(0.5) ? 1 : 4 * rng_.uniform();
+    c.objective.free_bits = chance(0.3) ? 0.5 * rng_.uniform() : 0;
+    c.engine.optimizer = optimizers().names()[rng_.below(optimizers().names().size())];
+    c.engine.clip = chance(0.3) ? 0.1 : 0;
+    return c;
+  }
+
+ private:
+  int64_t whole(int64_t from, int64_t to) {
+    return from + static_cast<int64_t>(rng_.below(static_cast<uint64_t>(to - from + 1)));
+  }
+  bool chance(double p) { return rng_.uniform() < p; }
+  template <class T>
+  T pick(const std::vector<T>& from) {
+    return from[rng_.below(from.size())];
+  }
+  Part gaussian() {
+    return part_with("gaussian", "scale", pick<std::string>({"fixed", "learned", "element"}));
+  }
+  Part network() {
+    std::vector<int64_t> sizes(rng_.below(3));
+    for (int64_t& s : sizes) s = whole(1, 70);
+    Part out = part_with("mlp", "sizes", Value::list<int64_t>(sizes));
+    out.options["activation"] = pick(activation_names());
+    out.options["dropout"] = chance(0.3) ? 0.4 : 0.0;
+    return out;
+  }
+
+  Rng rng_;
+  uint64_t seed_;
+};
+
+/// A case as one engine sees it.
+struct Trial {
+  Trial(const Case& c, const char* name) {
+    Schema schema;
+    schema.shape = {c.columns};
+    Rng start(c.seed, "init");
+    model = make_model(c.model, schema, start);
+    Rng rng(c.seed, "batch");
+    Tensor present = uniform(rng, {c.rows, c.columns}) < c.density;
+    batch.x = uniform(rng, {c.rows, c.columns}) * present;
+    if (c.has_mask) {
+      batch.mask = (uniform(rng, {c.rows, c.columns}) < 0.7).to(at::kFloat);
+      batch.x = batch.x * batch.mask;
+    }
+    if (c.has_other_input) batch.input = uniform(rng, {c.rows, c.columns}) * present;
+    {
+      // Weights of every sign and size, biases and scales included.
+      at::NoGradGuard no_grad;
+      for (Tensor& p : model->parameters()) p.add_(normal(rng, p.sizes()), 0.1);
+    }
+    at::set_num_threads(std::string(name) == "fused" ? 2 : 1);
+    engine = make_engine(name, c.objective, model, c.engine);
+    at::set_num_threads(1);  // for autograd's steps: idle threads of its team would spin
+  }
+
+  const StepResult& step(int64_t number, double lr) {
+    Rng rng = Rng(7, "train").at(static_cast<uint64_t>(number));
+    return engine->step(batch, rng, Time{number, 0.1, 1}, lr);
+  }
+
+  std::shared_ptr<Model> model;
+  Batch batch;
+  std::unique_ptr<Engine> engine;
+};
+
+TEST(FusedEngine, AgreesWithAutogradOnAnyDenseVae) {
+  for (uint64_t seed = 1; seed <= 200 && !::testing::Test::HasFailure(); ++seed) {
+    Case c = Draw(seed)();
+    c.engine.clip = 0;  // autograd leaves gradients as they are after clipping
+    Trial a(c, "autograd"), b(c, "fused");
+    EngineDifference d =
+        difference(*a.engine, *a.model, *b.engine, *b.model, a.batch, Rng(7, "train"), {0, 0.1, 1});
+    EXPECT_TRUE(d.agrees()) << c.text() << ": terms " << d.term << ", gradient " << d.gradient
+                            << " in " << d.where;
+  }
+}
+
+TEST(FusedEngine, FollowsTheSamePathOfWeights) {
+  for (uint64_t seed = 301; seed <= 330 && !::testing::Test::HasFailure(); ++seed) {
+    Case c = Draw(seed)();
+    SCOPED_TRACE(c.text());
+    Trial autograd(c, "autograd"), fused(c, "fused");
+    for (int64_t i = 0; i < 5; ++i) autograd.step(i, 1e-3), fused.step(i, 1e-3);
+    auto other = fused.model->named_parameters();
+    for (const auto& item : autograd.model->named_parameters()) {
+      EXPECT_LT((other[item.key()] - item.value()).abs().max().item<double>(), 2e-3) << item.key();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace elbo
