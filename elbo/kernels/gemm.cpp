@@ -4,6 +4,8 @@
 // up to kPanelVectors vectors of C are held in registers.
 #include "elbo/kernels/gemm.h"
 
+#include <utility>
+
 #include "elbo/kernels/vec.h"
 
 namespace elbo::ELBO_ISA {
@@ -17,14 +19,16 @@ constexpr int kRows = 4;
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+template <bool kHigh, int... kPlaces>
+inline Vec interleave(Vec a, Vec b, std::integer_sequence<int, kPlaces...>) {
+  constexpr int kHalf = kHigh ? kLanes / 2 : 0;
+  return __builtin_shufflevector(a, b, kHalf + kPlaces / 2 + (kPlaces % 2 ? kLanes : 0)...);
+}
+
 /// The interleaving of the halves of a and b: {a0, b0, a1, b1, ...} of the low or the high half.
 template <bool kHigh>
 inline Vec interleave(Vec a, Vec b) {
-  Ints order;
-  for (int i = 0; i < kLanes; ++i) {
-    order[i] = static_cast<int32_t>((kHigh ? kLanes / 2 : 0) + i / 2 + (i % 2 ? kLanes : 0));
-  }
-  return __builtin_shuffle(a, b, order);
+  return interleave<kHigh>(a, b, std::make_integer_sequence<int, kLanes>());
 }
 
 /// Transposes a square of vectors.
