@@ -7,7 +7,7 @@ namespace {
 constexpr int kSpins = 1000;  // some tens of microseconds
 
 /// Until `value` is no longer `old`.
-void wait_for_change(const std::atomic<int>& value, int old) {
+void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
   for (int i = 0; i < kSpins; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
 #if defined(__x86_64__)
@@ -44,7 +44,7 @@ void Team::start(void (*call)(void*, int), void* body) {
 }
 
 void Team::serve(int member) {
-  for (int region = 0;; ++region) {
+  for (uint32_t region = 0;; ++region) {
     wait_for_change(region_, region);
     if (is_over_) return;
     call_(body_, member);
@@ -53,7 +53,7 @@ void Team::serve(int member) {
 }
 
 void Team::wait() {
-  int phase = phase_.load(std::memory_order_relaxed);
+  uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < size_) {
     return wait_for_change(phase_, phase);
   }

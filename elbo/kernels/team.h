@@ -63,8 +63,8 @@ class Team {
   std::vector<Share> shares_;
   void (*call_)(void*, int) = nullptr;
   void* body_ = nullptr;
-  alignas(64) std::atomic<int> region_{0};
-  alignas(64) std::atomic<int> phase_{0};
+  alignas(64) std::atomic<uint32_t> region_{0};
+  alignas(64) std::atomic<uint32_t> phase_{0};
   alignas(64) std::atomic<int> arrived_{0};
   bool is_over_ = false;
   std::vector<std::thread> threads_;
