@@ -126,7 +126,7 @@ void tile(int64_t depth, const float* a, int64_t lda, const float* b, float* c, 
     for (int r = 0; r < kHeight; ++r) {
       Vec factor = splat(kTransposed ? a[k * lda + r] : row[r][k]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * panel[v];
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(factor, panel[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 8
@@ -202,7 +202,9 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
       const float* row = panel + a.columns[i] * kStride;
       Vec value = splat(a.values[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[v] += value * load(row + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v] = multiply_add(value, load(row + v * kLanes), sum[v]);
+      }
     }
     for (int v = 0; v + 1 < kVectors; ++v) store(c + v * kLanes, sum[v]);
     store_n(c + (kVectors - 1) * kLanes, sum[kVectors - 1], last);

@@ -2,6 +2,9 @@
 // What the tests of this folder share.
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "elbo/core/cpu.h"
+#include "elbo/core/error.h"
 #include "elbo/core/rng.h"
 
 namespace elbo {
@@ -67,6 +71,31 @@ class Guarded {
   static constexpr float kSentinel = -987.25f;
   size_t n_, begin_;
   std::vector<float> all_;
+};
+
+/// n floats that end where the readable memory does: to touch the next one ends the program.
+class Edge {
+ public:
+  explicit Edge(size_t n, float fill = 0) {
+    auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    size_t pages = (n * sizeof(float) + page - 1) / page;
+    bytes_ = (pages + 1) * page;
+    void* at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ELBO_CHECK(at != MAP_FAILED, Code::resource, "no memory for a test's buffer");
+    begin_ = static_cast<char*>(at);
+    mprotect(begin_ + pages * page, page, PROT_NONE);
+    data_ = reinterpret_cast<float*>(begin_ + pages * page) - n;
+    std::fill_n(data_, n, fill);
+  }
+  ~Edge() { munmap(begin_, bytes_); }
+  Edge(const Edge&) = delete;
+  Edge& operator=(const Edge&) = delete;
+  operator float*() { return data_; }
+
+ private:
+  size_t bytes_;
+  char* begin_;
+  float* data_;
 };
 
 inline std::vector<double> doubles(std::span<const float> x) { return {x.begin(), x.end()}; }
