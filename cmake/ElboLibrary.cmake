@@ -51,6 +51,13 @@ function(elbo_isa_sources target)
     target_compile_definitions(${target}_${isa} PRIVATE ELBO_ISA=${isa})
     target_compile_options(${target}_${isa} PRIVATE ${ARG_OPTIONS} ${ELBO_ISA_FLAGS_${isa}})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+    if(ELBO_TESTS)
+      add_test(NAME ${target}_${isa}_symbols
+               COMMAND ${PROJECT_SOURCE_DIR}/tools/check_isa_symbols.sh ${CMAKE_NM} ${isa}
+                       $<TARGET_OBJECTS:${target}_${isa}>
+               COMMAND_EXPAND_LISTS)
+      set_tests_properties(${target}_${isa}_symbols PROPERTIES LABELS fast)
+    endif()
   endforeach()
 endfunction()
 

@@ -111,7 +111,8 @@ std::string network_text(const Part& part) {
 
 std::string engine_text(const Plan& plan) {
   const RunConfig& c = plan.resolved.config;
-  bool fused = c.train.engine != "autograd" && why_not_fused(c.objective, *plan.fresh.model).empty();
+  bool fused =
+      c.train.engine != "autograd" && why_not_fused(c.objective, *plan.fresh.model).empty();
   return fused ? fmt::format("fused engine ({})", isa_name(isa())) : "autograd engine";
 }
 
@@ -131,9 +132,9 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
       c.model.likelihood.type, with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
   std::string how =
-      fmt::format("{} epochs of {} step{}, {} {:g}, {}, {} thread{}", c.train.epochs,
-                  steps, steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr,
-                  engine_text(plan), at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+      fmt::format("{} epochs of {} step{}, {} {:g}, {}, {} thread{}", c.train.epochs, steps,
+                  steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr, engine_text(plan),
+                  at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
   return {{"data", data}, {"model", model}, {"plan", how}};
 }
 

@@ -25,7 +25,7 @@ inline Vec activated(Vec x) {
     case Activation::leaky_relu:
       return select(x > 0.0f, x, x * kLeak);
     case Activation::elu:
-      return select(x > 0.0f, x, expm1_negative(smaller(x, Vec{})));
+      return select(x > 0.0f, x, expm1_negative(smaller(Vec{}, x)));  // NaN stays
     case Activation::gelu:
       return x * gelu_share(x);
     case Activation::silu:

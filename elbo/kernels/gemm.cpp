@@ -4,6 +4,8 @@
 // up to kPanelVectors vectors of C are held in registers.
 #include "elbo/kernels/gemm.h"
 
+#include <utility>
+
 #include "elbo/kernels/vec.h"
 
 namespace elbo::ELBO_ISA {
@@ -17,14 +19,16 @@ constexpr int kRows = 4;
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+template <bool kHigh, int... kPlaces>
+inline Vec interleave(Vec a, Vec b, std::integer_sequence<int, kPlaces...>) {
+  constexpr int kHalf = kHigh ? kLanes / 2 : 0;
+  return __builtin_shufflevector(a, b, kHalf + kPlaces / 2 + (kPlaces % 2 ? kLanes : 0)...);
+}
+
 /// The interleaving of the halves of a and b: {a0, b0, a1, b1, ...} of the low or the high half.
 template <bool kHigh>
 inline Vec interleave(Vec a, Vec b) {
-  Ints order;
-  for (int i = 0; i < kLanes; ++i) {
-    order[i] = static_cast<int32_t>((kHigh ? kLanes / 2 : 0) + i / 2 + (i % 2 ? kLanes : 0));
-  }
-  return __builtin_shuffle(a, b, order);
+  return interleave<kHigh>(a, b, std::make_integer_sequence<int, kLanes>());
 }
 
 /// Transposes a square of vectors.
@@ -122,7 +126,7 @@ void tile(int64_t depth, const float* a, int64_t lda, const float* b, float* c, 
     for (int r = 0; r < kHeight; ++r) {
       Vec factor = splat(kTransposed ? a[k * lda + r] : row[r][k]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * panel[v];
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(factor, panel[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 8
@@ -198,7 +202,9 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
       const float* row = panel + a.columns[i] * kStride;
       Vec value = splat(a.values[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[v] += value * load(row + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v] = multiply_add(value, load(row + v * kLanes), sum[v]);
+      }
     }
     for (int v = 0; v + 1 < kVectors; ++v) store(c + v * kLanes, sum[v]);
     store_n(c + (kVectors - 1) * kLanes, sum[kVectors - 1], last);

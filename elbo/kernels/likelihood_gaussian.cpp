@@ -8,10 +8,11 @@ namespace elbo::ELBO_ISA {
 namespace {
 
 /// The bounds that prob/likelihood.cpp keeps log variances in; beyond them there is no gradient.
+/// NaN stays NaN.
 constexpr float kMinLogVar = -13.816f, kMaxLogVar = 20;
 constexpr float kLog2Pi = 1.837877066f;
 
-inline Vec bounded(Vec s) { return smaller(larger(s, splat(kMinLogVar)), splat(kMaxLogVar)); }
+inline Vec bounded(Vec s) { return smaller(splat(kMaxLogVar), larger(splat(kMinLogVar), s)); }
 inline Ints is_inside(Vec s) { return (s >= kMinLogVar) & (s <= kMaxLogVar); }
 
 template <bool kPerElement>

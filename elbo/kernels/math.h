@@ -13,8 +13,7 @@ inline Vec float_of(Ints i) { return reinterpret_cast<Vec>(i); }
 
 /// e^x; x is held within +-87.3, so the result is normal and finite. NaN stays NaN.
 inline Vec exp(Vec x) {
-  Vec held = smaller(larger(splat(-87.3f), x), splat(87.3f));  // in this order NaN comes out last
-  held = select(x != x, x, held);
+  Vec held = smaller(larger(x, splat(-87.3f)), splat(87.3f));
   Vec n = held * 1.44269504f + 12582912.0f;  // 1.5 2^23: its low bits hold the rounded product
   Ints power = bits_of(n) << 23;
   n -= 12582912.0f;

@@ -5,11 +5,12 @@
 
 namespace elbo::ELBO_ISA {
 
-/// The bounds that prob/posterior.cpp keeps log variances in; beyond them there is no gradient.
+/// The bounds that prob/posterior.cpp keeps log variances in; beyond them there is no gradient. NaN
+/// stays NaN.
 constexpr float kMinLogVar = -20, kMaxLogVar = 10;
 
 inline Vec bounded_log_var(Vec raw) {
-  return smaller(larger(raw, splat(kMinLogVar)), splat(kMaxLogVar));
+  return smaller(splat(kMaxLogVar), larger(splat(kMinLogVar), raw));
 }
 inline Ints is_bounded(Vec raw) { return (raw >= kMinLogVar) & (raw <= kMaxLogVar); }
 

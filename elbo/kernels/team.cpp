@@ -39,11 +39,11 @@ void Team::start(int64_t turns, Call call, void* turn) {
   call_ = call;
   turn_ = turn;
   open_.store(static_cast<int>(turns), std::memory_order_relaxed);
-  int loop = loop_.load(std::memory_order_relaxed) + 1;
-  uint64_t number = static_cast<uint64_t>(loop) & kLoopMask;
+  auto loop = static_cast<uint32_t>(loop_.load(std::memory_order_relaxed)) + 1;
+  uint64_t number = loop & kLoopMask;
   ticket_.store((number << (2 * kBits)) | (static_cast<uint64_t>(turns) << kBits),
                 std::memory_order_release);
-  loop_.store(loop, std::memory_order_release);
+  loop_.store(static_cast<int>(loop), std::memory_order_release);
   loop_.notify_all();
   work(0, number);
   for (int i = 0; i < kSpins; ++i) {
@@ -84,7 +84,7 @@ void Team::serve(int member) {
     }
     if (is_over_) return;
     seen = now;
-    work(member, static_cast<uint64_t>(now) & kLoopMask);
+    work(member, static_cast<uint32_t>(now) & kLoopMask);
   }
 }
 

@@ -1,1 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/kernels/team.h"
+
 #include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace elbo {
+namespace {
+
+constexpr int kSizes[] = {1, 2, 3, 7};  // the last more than most machines have idle
+
+TEST(Team, TakesEveryTurnOnce) {
+  for (int size : kSizes) {
+    Team team(size);
+    EXPECT_EQ(team.size(), size);
+    for (int64_t turns : {0, 1, 2, 3, 5, 8, 13, 64, 1000, 20000}) {
+      std::vector<std::atomic<int>> taken(static_cast<size_t>(turns));
+      for (int round = 0; round < 3; ++round) {
+        team.each(turns, [&](int, int64_t i) { ++taken[static_cast<size_t>(i)]; });
+      }
+      for (auto& count : taken) ASSERT_EQ(count, 3) << turns << " turns, " << size << " members";
+    }
+  }
+}
+
+TEST(Team, EachMemberIsOneThreadAndTheCallerIsTheFirst) {
+  for (int size : kSizes) {
+    Team team(size);
+    std::vector<std::thread::id> ids(static_cast<size_t>(size));
+    std::atomic<int> faults{0};
+    for (int round = 0; round < 20; ++round) {
+      team.each(50, [&](int member, int64_t) {
+        auto& id = ids[static_cast<size_t>(member)];
+        if (id == std::thread::id()) id = std::this_thread::get_id();
+        faults += id != std::this_thread::get_id();
+      });
+    }
+    EXPECT_EQ(faults, 0);
+    EXPECT_TRUE(ids[0] == std::this_thread::get_id() || ids[0] == std::thread::id());
+  }
+}
+
+// Plain memory: each turn adds to what its neighbour held after the loop before, so a wrong order
+// or a late write shows.
+TEST(Team, LoopsFollowOneAnother) {
+  for (int size : kSizes) {
+    Team team(size);
+    const size_t turns = 11;
+    std::vector<uint64_t> from(turns, 1), to(turns), want = from, next(turns);
+    for (int round = 0; round < 3000; ++round) {
+      for (size_t i = 0; i < turns; ++i) next[i] = want[i] * 3 + want[(i + 1) % turns];
+      std::swap(want, next);
+      team.each(turns, [&](int, int64_t turn) {
+        auto i = static_cast<size_t>(turn);
+        to[i] = from[i] * 3 + from[(i + 1) % turns];
+      });
+      std::swap(from, to);
+    }
+    EXPECT_EQ(from, want) << size << " members";
+  }
+}
+
+TEST(Team, WaitsForTurnsThatOthersHaveBegun) {
+  Team team(2);
+  for (int round = 0; round < 3; ++round) {
+    std::atomic<int> done{0};
+    team.each(2, [&](int member, int64_t) {
+      if (member == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ++done;
+    });
+    EXPECT_EQ(done, 2);
+  }
+}
+
+TEST(Team, SleepingMembersWakeUp) {
+  Team team(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::atomic<bool> other_came{false};
+  team.each(2, [&](int member, int64_t) {
+    if (member == 1) other_came = true;
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (member == 0 && !other_came && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_TRUE(other_came);
+}
+
+TEST(Team, EndsWhetherItsMembersSpinSleepOrNeverWorked) {
+  for (int size : kSizes) {
+    { Team unused(size); }
+    {
+      Team spinning(size);
+      spinning.each(2, [](int, int64_t) {});
+    }
+    Team sleeping(size);
+    sleeping.each(2, [](int, int64_t) {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace
+}  // namespace elbo

@@ -50,6 +50,17 @@ inline void store_part(float* p, Vec v, int64_t n) {
 }
 #endif
 
+/// a b + c, rounded once but for Isa::scalar.
+inline Vec multiply_add(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__AVX2__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 inline Vec select(Ints mask, Vec yes, Vec no) { return mask ? yes : no; }
 inline Vec larger(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec smaller(Vec a, Vec b) { return a < b ? a : b; }

@@ -123,10 +123,11 @@ class Trainer {
     std::iota(rows.begin(), rows.end(), 0);
     EngineDifference d = difference(*autograd, *first, *fused, *second, prepare(rows, 0),
                                     rng_.stream("check"), {0, 0, 1});
-    ELBO_CHECK(d.agrees(), Code::failure,
-               "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
-               "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
-               d.term, d.gradient, d.where, EngineDifference::kAllowed);
+    ELBO_CHECK(
+        d.agrees(), Code::failure,
+        "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
+        "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
+        d.term, d.gradient, d.where, EngineDifference::kAllowed);
     note(fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm", d.term,
                      d.gradient));
   }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// No kernel reads or writes beyond the end of what it is given: here the memory ends there.
+#include <gtest/gtest.h>
+
+#include "elbo/kernels/activation.h"
+#include "elbo/kernels/gemm.h"
+#include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/posterior.h"
+#include "elbo/kernels/testing.h"
+#include "elbo/kernels/update.h"
+
+namespace elbo {
+namespace {
+
+constexpr size_t kLongest = 40;
+
+template <class Body>
+void for_each_length(Body body) {
+  for (Isa isa : machine_isas()) {
+    for (size_t n = 1; n <= kLongest; ++n) body(isa, n, static_cast<int64_t>(n));
+  }
+}
+
+TEST(Edge, ProductsKeepWithinTheirMatrices) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const GemmKernels& kernels = gemm_kernels(isa);
+    Edge scratch(kGemmScratch);
+    for (auto [m, k] : {std::pair{1, 1}, {11, 7}, {2, 16}, {8, 19}}) {
+      Edge a(static_cast<size_t>(m * k), 1), b(static_cast<size_t>(k) * size, 1),
+          c(static_cast<size_t>(m) * size);
+      for (int orientation = 0; orientation < 4; ++orientation) {
+        Gemm g;
+        g.m = m, g.n = n, g.k = k;
+        g.a_transposed = orientation & 1, g.b_transposed = orientation & 2;
+        g.a = a, g.lda = g.a_transposed ? m : k;
+        g.b = b, g.ldb = g.b_transposed ? k : n;
+        g.c = c, g.ldc = n;
+        Panels panels(n, kernels.lanes);
+        for (bool add : {false, true}) {
+          g.add = add;
+          for (int64_t i = 0; i < panels.count(); ++i) {
+            kernels.block(g, {0, m, panels.begin(i), panels.width(i)}, scratch);
+          }
+          EXPECT_EQ(c[m * n - 1], add ? 2 * k : k);
+        }
+      }
+    }
+  });
+}
+
+TEST(Edge, SparseProductsKeepWithinTheirMatrices) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const GemmKernels& kernels = gemm_kernels(isa);
+    const int64_t k = 7;
+    const int32_t starts[] = {0, 2}, ends[] = {2, 3}, columns[] = {0, 6, 6};
+    Edge values(3, 1), b(k * size, 1), c(2 * size),
+        scratch(static_cast<size_t>(k * kPanelVectors * kernels.lanes));
+    for (bool b_transposed : {false, true}) {
+      Gemm g{.m = 2, .n = n, .k = k};
+      g.b = b, g.ldb = b_transposed ? k : n, g.b_transposed = b_transposed;
+      g.c = c, g.ldc = n;
+      Panels panels(n, kernels.lanes);
+      for (int64_t i = 0; i < panels.count(); ++i) {
+        kernels.sparse_block(g, SparseRows{starts, ends, columns, values},
+                             {0, 2, panels.begin(i), panels.width(i)}, scratch);
+      }
+      EXPECT_EQ(c[0], 2);
+      EXPECT_EQ(c[2 * n - 1], 1);
+    }
+  });
+}
+
+TEST(Edge, TranspositionAndNonZerosKeepWithin) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const GemmKernels& kernels = gemm_kernels(isa);
+    Edge from(5 * size, 1), to(5 * size), values(size), places(size);  // places: of 4 bytes too
+    kernels.transpose(from, n, 5, n, to, 5);
+    kernels.transpose(from, 5, n, 5, to, n);
+    auto* columns = reinterpret_cast<int32_t*>(static_cast<float*>(places));
+    EXPECT_EQ(kernels.find_nonzeros(from, n, columns, values), n);
+    Edge none(size);
+    EXPECT_EQ(kernels.find_nonzeros(none, n, columns, values), 0);
+  });
+}
+
+TEST(Edge, ActivationsKeepWithinTheirRows) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const ActivationKernels& kernels = activation_kernels(isa);
+    Edge bias(size, 1), y(size), sums(size), dy(size, 1), rows(3 * size, 1), out(size);
+    for (int a = 0; a <= static_cast<int>(Activation::softplus); ++a) {
+      kernels.forward(static_cast<Activation>(a), bias, y, sums, n);
+      kernels.backward(static_cast<Activation>(a), y, sums, dy, n);
+    }
+    kernels.multiply(bias, y, n);
+    kernels.column_sums(rows, n, 3, n, out);
+    EXPECT_EQ(out[n - 1], 3);
+    EXPECT_EQ(kernels.square_sum(rows, n, 3, n), 3 * n);
+  });
+}
+
+TEST(Edge, LikelihoodsKeepWithinTheirRows) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    for (const char* name : {"bernoulli", "gaussian", "gaussian-element"}) {
+      size_t count = name == std::string("gaussian-element") ? 2 : 1;
+      Edge parameters(count * size, 1), x(size, 1), mask(size, 1), gradient(count * size);
+      double own = 0, value = likelihood_kernels(name, isa)->row({parameters, x, mask, n, 1, 1},
+                                                                 gradient, &own);
+      EXPECT_LT(value, 0);
+    }
+  });
+}
+
+TEST(Edge, PosteriorsKeepWithinTheirParameters) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    for (const char* name : {"diagonal", "full", "point"}) {
+      const PosteriorKernels& kernels = *posterior_kernels(name, isa);
+      auto count = static_cast<size_t>(kernels.parameters(n));
+      auto groups = static_cast<size_t>(kernels.groups(n));
+      Edge parameters(count, 0.1f), gradient(count), noise(size, 1), z(size), dz(size, 1),
+          kl(groups), weight(groups, 1);
+      kernels.forward(parameters, noise, n, z, kl);
+      kernels.backward(parameters, noise, n, dz, weight, gradient);
+      EXPECT_GT(z[n - 1], 0);
+    }
+  });
+}
+
+TEST(Edge, UpdatesKeepWithinTheirWeights) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const UpdateKernels& kernels = update_kernels(isa);
+    UpdateStep s{.lr = 0.1f, .momentum = 0.9f, .beta1 = 0.9f, .beta2 = 0.9f, .eps = 1e-8f};
+    Edge w(size), g(size, 1), first(size), second(size);
+    kernels.sgd(s, w, g, first, n);
+    kernels.rmsprop(s, w, g, second, first, n);
+    kernels.adam(s, w, g, first, second, n);
+    EXPECT_LT(w[n - 1], 0);
+    kernels.average(0.5f, first, w, n);
+  });
+}
+
+}  // namespace
+}  // namespace elbo
