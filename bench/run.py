@@ -29,10 +29,10 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, {' '.join(isa)}, load {os.getloadavg()[0]:.2f}, {platform.system()}"
 
 
-def ours(elbo, folder, number):
-    run = pathlib.Path(folder) / f"run{number}"
-    subprocess.run([elbo, "train", "mnist", "--valid", "0", "--epochs", "2", "--threads", "2", "-o", run,
-                    "--quiet", "--no-report"], check=True, stdout=subprocess.DEVNULL)
+def ours(elbo, folder, number, engine):
+    run = pathlib.Path(folder) / f"{engine}{number}"
+    subprocess.run([elbo, "train", "mnist", "--valid", "0", "--epochs", "2", "--threads", "2", "--engine", engine,
+                    "-o", run, "--quiet", "--no-report"], check=True, stdout=subprocess.DEVNULL)
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [r["epoch_seconds"] for r in records if r["split"] == "train"][-1]
 
@@ -76,16 +76,18 @@ def main():
     script = pathlib.Path(a.peers) / "torch_vae.py"
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
-        own, other = [], []
+        own, other = {"fused": [], "autograd": []}, []
         for i in range(a.repeats):
-            own.append(ours(elbo, folder, i))
+            for engine, seen in own.items():
+                seen.append(ours(elbo, folder, i, engine))
             if script.exists():
                 other.append(peer(a.python, str(script)))
         print(f"\nmedian of {a.repeats} interleaved runs [spread]")
-        mine = line("elbo autograd engine, seconds per epoch", own)
+        mine = {engine: line(f"elbo, {engine} engine, seconds per epoch", seen) for engine, seen in own.items()}
         if other:
             theirs = line("torch_vae.py --mode fused, seconds per epoch", other)
-            print(f"{'ratio peer / elbo':<44} {theirs / mine:8.2f} x")
+            for engine, seconds_per_epoch in mine.items():
+                print(f"{f'ratio peer / {engine}':<44} {theirs / seconds_per_epoch:8.2f} x")
         else:
             print(f"no peer at {script}")
         line("elbo --help", [seconds([elbo, "--help"]) for _ in range(a.repeats)])

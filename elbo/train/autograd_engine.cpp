@@ -54,7 +54,7 @@ class AutogradEngine : public Engine {
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
     }
     for (Seat& seat : seats_) seat.optimizer->step(lr);
-    out.means = at::stack(means);
+    out.means = means.empty() ? at::zeros({0}, at::kDouble) : at::stack(means);
     return out;
   }
 
