@@ -31,7 +31,8 @@ endfunction()
 # elbo_isa_sources(target a.cpp ... OPTIONS ...): compiles each file once for every instruction set of
 # core/cpu.h into the target, with ELBO_ISA defined to its name, which is the namespace of all that
 # the file defines. Such a file may use nothing inline from other headers: the linker keeps one copy
-# of an inline function, and it must not be the one that only some machines can run.
+# of an inline function, and it must not be the one that only some machines can run. A test per
+# target and instruction set looks for such functions in the objects.
 set(ELBO_ISA_FLAGS_scalar "")
 set(ELBO_ISA_FLAGS_avx2 -mavx2 -mfma)
 set(ELBO_ISA_FLAGS_avx512 ${ELBO_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
