@@ -31,6 +31,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string name() const = 0;
+  /// Whether its steps run on threads of its own, beside which LibTorch's would only spin.
+  virtual bool has_own_threads() const { return false; }
   /// The result stays valid until the next step.
   virtual const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) = 0;
   /// The optimizers' tensors, named "<player>.<name>", and critics' weights: what a resumed run

@@ -37,6 +37,7 @@ class FusedEngine : public Engine {
   }
 
   std::string name() const override { return "fused"; }
+  bool has_own_threads() const override { return true; }
 
   const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) override {
     Rng own = rng.stream("model");

@@ -210,8 +210,7 @@ class Adam : public Optimizer {
     }
   }
   void fill(UpdateStep& s) override {
-    steps_.add_(1);
-    auto t = steps_.item<double>();
+    double t = *steps_.data_ptr<float>() += 1;
     s.beta1 = static_cast<float>(options_.beta1);
     s.beta2 = static_cast<float>(options_.beta2);
     s.correction1 = static_cast<float>(1 - std::pow(options_.beta1, t));

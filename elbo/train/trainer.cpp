@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -47,6 +49,18 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
+
+/// Keeps LibTorch to one thread for as long as it lives.
+class OneThread {
+ public:
+  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
 
 class Trainer {
  public:
@@ -156,6 +170,14 @@ class Trainer {
     if (progress_.step_in_epoch == 0) progress_.sums.clear();
     take_snapshot();
     model_.train();
+    bool goes_on = run_steps(order);
+    if (goes_on) finish_epoch();
+    return goes_on;
+  }
+
+  bool run_steps(const std::vector<int64_t>& order) {
+    std::optional<OneThread> one_thread;
+    if (engine_->has_own_threads()) one_thread.emplace();
     auto started = Clock::now();
     double before = progress_.epoch_seconds;
     while (progress_.step_in_epoch < steps_) {
@@ -165,7 +187,6 @@ class Trainer {
       if (c_.stop && c_.stop->load()) return false;
       if (seconds_since(last_save_) >= c_.train.checkpoint_seconds) save();
     }
-    finish_epoch();
     return true;
   }
 
