@@ -85,6 +85,8 @@ Tensor Bernoulli::entropy() const {
   return flatten_event(element, event_dims_).sum(-1);
 }
 
+Tensor Bernoulli::logits_of_mean(const Tensor& m) { return m.log() - (1 - m).log(); }
+
 ContinuousBernoulli::ContinuousBernoulli(Tensor logits, int64_t event_dims)
     : logits_(std::move(logits)), event_dims_(event_dims) {}
 
