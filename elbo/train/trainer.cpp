@@ -35,6 +35,7 @@ constexpr double kRollBackFactor = 0.3;
 constexpr const char* kRemedy =
     "\nLower train.lr, set train.clip = 1, or check the data with `elbo describe`.";
 constexpr int64_t kExamplesToStartFrom = 10000;
+constexpr int64_t kExamplesToCheck = 1000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -83,17 +84,26 @@ class Trainer {
     rows.resize(static_cast<size_t>(std::min<int64_t>(data_.size(), kExamplesToStartFrom)));
     std::sort(rows.begin(), rows.end());
     Batch batch = prepare(rows, 0);
-    check_support(batch);
+    check_support(batch, "train");
+    if (c_.data.valid) check_split(*c_.data.valid, "valid");
+    if (c_.data.test) check_split(*c_.data.test, "test");
     Rng rng = rng_.stream("start");
     at::NoGradGuard no_grad;
     model_.start_from(batch, rng);
   }
 
-  void check_support(const Batch& batch) const {
+  void check_split(const Dataset& data, const char* split) const {
+    TransformNoise noise = TransformNoise::for_evaluation();
+    for_each_batch(data, kExamplesToCheck, [&](Batch batch) {
+      check_support(c_.trained.pipeline->apply(std::move(batch), noise).to(c_.device), split);
+    });
+  }
+
+  void check_support(const Batch& batch, const char* split) const {
     try {
       model_.check_support(batch);
     } catch (const Error& e) {
-      throw Error(e.code(), e.message() +
+      throw Error(e.code(), fmt::format("{} rows: ", split) + e.message() +
                                 "\nChoose a model.likelihood that allows it, or a "
                                 "data.transform that brings the data there.");
     }
@@ -141,6 +151,7 @@ class Trainer {
     int64_t end = std::min(begin + c_.train.batch, data_.size());
     std::span<const int64_t> rows(order.data() + begin, static_cast<size_t>(end - begin));
     Batch batch = prepare(rows, progress_.epoch);
+    if (progress_.epoch == 0) check_support(batch, "train");  // the first look at all rows
     Time time{progress_.step,
               static_cast<double>(progress_.epoch) +
                   static_cast<double>(progress_.step_in_epoch) / static_cast<double>(steps_),
