@@ -253,8 +253,7 @@ class Trainer {
   }
 
   double watched_term(const std::map<std::string, double>& terms) const {
-    std::string name = c_.train.stop_on;
-    if (name == "neg_elbo" && !terms.count(name)) name = "recon";  // an autoencoder has no neg_elbo
+    const std::string& name = c_.train.stop_on;
     std::vector<std::string> names;
     for (const auto& [known, value] : terms) names.push_back(known);
     ELBO_CHECK(terms.count(name), Code::usage, "train.stop_on: no term '{}'{}", name,
