@@ -28,7 +28,7 @@ test-slow: build ## the slow tests: many kills and resumes, published numbers
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) -L slow --output-on-failure
 
-fidelity: build  ## our numbers beside published ones (PROTOCOLS rows), minutes
+fidelity: build  ## our numbers beside published ones, minutes
 	@tools/fidelity.py $(ELBO)
 
 bench: build     ## speed beside the peers

@@ -8,8 +8,6 @@
 namespace elbo::cli {
 namespace {
 
-std::string last_word(const std::string& name) { return name.substr(name.rfind('.') + 1); }
-
 /// The one field a flag means, or null. "sizes" of "model.encoder.sizes" is no field of its own.
 const Field* field_for(const std::string& name, const Fields& known) {
   if (const Field* exact = known.find(name)) return exact;
@@ -50,7 +48,7 @@ const std::map<std::string, std::string>& short_flags() {
 }
 
 std::string shortest_name(const Field& field, const Fields& known) {
-  std::string word = last_word(field.name);
+  std::string word(last_word(field.name));
   const Field* found = field_for(word, known);
   return found && found->name == field.name ? word : field.name;
 }

@@ -22,8 +22,7 @@ int run(const CompareVerbOptions& o, Call& call) {
              "{} is there already\nAdd --force to replace it, or name another file with -o.",
              o.output);
   Comparison found = compare({call.positionals.begin(), call.positionals.end()}, o.output);
-  call.console.tell("compare",
-                    fmt::format("{} {} examples", with_commas(found.examples), found.split));
+  call.console.tell("compare", counted(found.examples, found.split + " example"));
   for (const Finding& note : found.notes) call.console.tell("note", call.console.yellow(note.text));
   TextTable table = found.table();
   call.console.result(text_table(table.header, table.rows) + o.output);
@@ -38,7 +37,7 @@ int run(const CompareVerbOptions& o, Call& call) {
 Verb compare_verb() {
   return make_verb<CompareVerbOptions>("compare", "RUN RUN... [-o compare.html]",
                                        "measure runs on the same data and show them side by side",
-                                       2, 20, false, run);
+                                       1, 20, false, run);
 }
 
 }  // namespace elbo::cli

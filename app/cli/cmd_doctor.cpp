@@ -7,25 +7,24 @@ namespace {
 
 int run(const NoOptions&, Call& call) {
   std::vector<Finding> findings = examine_run(call.positionals[0]);
-  Value::List list;
+  bool is_bad = false;
   for (const Finding& finding : findings) {
     call.console.result(fmt::format("{:<4}  {}", finding.level, finding.text));
-    Value one;
-    one["level"] = finding.level;
-    one["text"] = finding.text;
-    list.push_back(std::move(one));
+    is_bad = is_bad || finding.level == "bad";
   }
   Value document;
-  document["findings"] = list;
+  document["findings"] = findings_to_value(findings);
   call.console.document(document);
-  return 0;
+  return is_bad ? static_cast<int>(Code::failure) : 0;
 }
 
 }  // namespace
 
 Verb doctor_verb() {
-  return make_verb<NoOptions>("doctor", "RUN", "say what is well and what is wrong with a run", 1,
-                              1, false, run);
+  return make_verb<NoOptions>(
+      "doctor", "RUN",
+      "say what is well and what is wrong with a run; exits 1 where something is bad", 1, 1, false,
+      run);
 }
 
 }  // namespace elbo::cli

@@ -17,11 +17,15 @@ struct EvalVerbOptions : EvalOptions {
 int run(const EvalVerbOptions& o, Call& call) {
   set_threads(o.threads);
   Run run = open_run(call.positionals[0]);
-  DataSource data = open_for(run, call.positionals.size() > 1 ? call.positionals[1] : "");
+  std::string path = call.positionals.size() > 1 ? call.positionals[1] : "";
+  DataSource data = open_for(run, path);
   std::string split;
   DatasetPtr held_out = held_out_split(data, split);
-  call.console.tell("eval", fmt::format("{} on {} {} rows of {}", run.folder.string(),
-                                        with_commas(held_out->size()), split, data.schema.name));
+  if (split == "train" && !is_own_data(run, path)) split.clear();  // it was not trained on these
+  int64_t n = o.limit > 0 ? std::min(o.limit, held_out->size()) : held_out->size();
+  call.console.tell(
+      "eval", fmt::format("{} on {} of {}", run.folder.string(),
+                          counted(n, split.empty() ? "row" : split + " row"), data.schema.name));
   Evaluation evaluation = evaluate(*run.trained.model, *run.trained.pipeline, *held_out, o,
                                    static_cast<uint64_t>(o.seed));
   std::vector<Row> rows;

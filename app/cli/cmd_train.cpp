@@ -68,6 +68,11 @@ void try_out(Plan& plan, const Path& parent, Console& console) {
   TemporaryFolder folder(parent, "dry-run");
   read_model(train_run(small, folder.path, "run", nullptr, nullptr).folder / "best");
   console.tell("dry run", "two steps made, the model saved and loaded; nothing is left behind");
+  Value document;
+  document["dry_run"] = true;
+  document["parameters"] = parameter_count(*plan.fresh.model);
+  document["config"] = plan.resolved.values;
+  console.document(document);
 }
 
 int run(const TrainVerbOptions& o, Call& call) {
@@ -93,6 +98,10 @@ int finish_run(const RunResult& result, bool report, Console& console) {
   if (result.ending == Ending::stopped) {
     console.tell("stopped",
                  fmt::format("the run is saved; take it up again with: elbo resume {}", folder));
+    Value document;
+    document["run"] = folder;
+    document["stopped"] = true;
+    console.document(document);
     return static_cast<int>(Code::stopped);
   }
   RunSummary summary = summarise(result.folder, report);

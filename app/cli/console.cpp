@@ -80,14 +80,6 @@ std::string short_count(double n) {
   return fmt::format("{:.0f}", n);
 }
 
-std::string with_commas(int64_t n) {
-  std::string text = std::to_string(n);
-  for (auto i = static_cast<int64_t>(text.size()) - 3; i > (n < 0 ? 1 : 0); i -= 3) {
-    text.insert(static_cast<size_t>(i), ",");
-  }
-  return text;
-}
-
 std::string bar(double share, int width) {
   auto done = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * width);
   return "[" + std::string(done, '#') + std::string(static_cast<size_t>(width) - done, '-') + "]";

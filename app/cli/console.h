@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "elbo/core/error.h"
+#include "elbo/core/metric.h"
 #include "elbo/core/value.h"
 
 namespace elbo::cli {
@@ -14,8 +15,6 @@ namespace elbo::cli {
 class Console {
  public:
   Console(bool json, bool quiet, bool verbose);
-  bool json() const { return json_; }
-  bool quiet() const { return quiet_; }
   bool verbose() const { return verbose_; }
   bool is_terminal() const { return terminal_; }
 
@@ -31,10 +30,8 @@ class Console {
   void error(const Error& e);
 
   std::string bold(std::string_view text) const { return styled("1", text); }
-  std::string faint(std::string_view text) const { return styled("2", text); }
   std::string red(std::string_view text) const { return styled("31", text); }
   std::string yellow(std::string_view text) const { return styled("33", text); }
-  std::string green(std::string_view text) const { return styled("32", text); }
 
  private:
   std::string styled(std::string_view code, std::string_view text) const;
@@ -46,8 +43,6 @@ class Console {
 std::string duration_text(double seconds);
 /// 58213 -> "58k".
 std::string short_count(double n);
-/// 652824 -> "652,824".
-std::string with_commas(int64_t n);
 /// "[########------------]"
 std::string bar(double share, int width);
 

@@ -20,6 +20,9 @@ void on_signal(int signal) {
   if (stop_requested.exchange(true) && signal == SIGINT) _exit(130);
 }
 
+/// "RUN LATENTS" of "RUN LATENTS [-o FILE]": the words of the usage that must be there.
+std::string needed(const Verb& verb) { return verb.usage.substr(0, verb.usage.find(" [")); }
+
 int run_verb(const Verb& verb, const std::vector<std::string>& words) {
   auto listing = flags_of(verb);
   Args args = parse_args(words, listing->all);
@@ -51,7 +54,7 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words) {
   }
   size_t given = args.positionals.size();
   ELBO_CHECK(given >= verb.min_positionals, Code::usage, "elbo {} needs {}\nUsage: elbo {} {}",
-             verb.name, verb.usage.substr(0, verb.usage.find(' ')), verb.name, verb.usage);
+             verb.name, needed(verb), verb.name, verb.usage);
   ELBO_CHECK(given <= verb.max_positionals, Code::usage,
              "unexpected argument '{}'\nUsage: elbo {} {}",
              args.positionals[std::min(given, verb.max_positionals)], verb.name, verb.usage);

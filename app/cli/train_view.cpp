@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -21,15 +22,26 @@ double term(const std::map<std::string, double>& terms, const char* name) {
   return it == terms.end() ? 0 : it->second;
 }
 
+/// As many digits as tell something beside the largest of the terms.
+int decimals_for(const std::map<std::string, double>& terms) {
+  double largest = 0;
+  for (const char* name : {"neg_elbo", "recon", "kl"}) {
+    largest = std::max(largest, std::abs(term(terms, name)));
+  }
+  return largest >= 50 ? 1 : largest >= 5 ? 2 : 3;
+}
+
 /// "101.6 nats (recon 76.5 + kl 25.1)", or for an autoencoder "recon 76.5 nats".
 std::string terms_text(const std::map<std::string, double>& terms) {
-  if (!terms.count("kl")) return fmt::format("recon {:.1f} nats", term(terms, "recon"));
-  return fmt::format("{:.1f} nats (recon {:.1f} + kl {:.1f})", term(terms, "neg_elbo"),
-                     term(terms, "recon"), term(terms, "kl"));
+  int d = decimals_for(terms);
+  if (!terms.count("kl")) return fmt::format("recon {:.{}f} nats", term(terms, "recon"), d);
+  return fmt::format("{:.{}f} nats (recon {:.{}f} + kl {:.{}f})", term(terms, "neg_elbo"), d,
+                     term(terms, "recon"), d, term(terms, "kl"), d);
 }
 
 std::string headline_text(const std::map<std::string, double>& terms) {
-  return fmt::format("{:.1f}", terms.count("kl") ? term(terms, "neg_elbo") : term(terms, "recon"));
+  return fmt::format("{:.{}f}", term(terms, terms.count("kl") ? "neg_elbo" : "recon"),
+                     decimals_for(terms));
 }
 
 }  // namespace
@@ -125,16 +137,15 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
   if (plan.data.valid) data += fmt::format(", {} held out", with_commas(plan.data.valid->size()));
   if (plan.data.test) data += fmt::format(", {} test", with_commas(plan.data.test->size()));
   data += ", " + schema.shape_text();
-  if (!schema.labels.empty()) data += fmt::format(", {} labels", schema.labels.size());
+  if (!schema.labels.empty()) data += ", " + counted(int64_t(schema.labels.size()), "label");
   std::string model = fmt::format(
-      "{}, {} latent dimensions, {} posterior, {} prior, {} likelihood, {} parameters",
-      network_text(c.model.encoder), c.model.latent, c.model.posterior.type, c.model.prior.type,
+      "{}, {}, {} posterior, {} prior, {} likelihood, {} parameters", network_text(c.model.encoder),
+      counted(c.model.latent, "latent dimension"), c.model.posterior.type, c.model.prior.type,
       c.model.likelihood.type, with_commas(parameter_count(*plan.fresh.model)));
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
-  std::string how =
-      fmt::format("{} epochs of {} step{}, {} {:g}, {}, {} thread{}", c.train.epochs, steps,
-                  steps == 1 ? "" : "s", c.train.optimizer.type, c.train.lr, engine_text(plan),
-                  at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
+  std::string how = fmt::format("{} of {}, {} {:g}, {}, {}", counted(c.train.epochs, "epoch"),
+                                counted(steps, "step"), c.train.optimizer.type, c.train.lr,
+                                engine_text(plan), counted(at::get_num_threads(), "thread"));
   return {{"data", data}, {"model", model}, {"plan", how}};
 }
 

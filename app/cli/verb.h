@@ -44,15 +44,7 @@ Verb make_verb(std::string name, std::string usage, std::string summary, size_t 
            takes_config,
            {},
            {}};
-  out.options = [] {
-    struct Held {
-      Options options;
-      Fields fields;
-    };
-    auto held = std::make_shared<Held>();
-    held->options.fields(held->fields);
-    return std::shared_ptr<Fields>(held, &held->fields);
-  };
+  out.options = list_fields<Options>;
   out.run = [run](const Value& options, Call& call) {
     return run(read_options<Options>(options), call);
   };

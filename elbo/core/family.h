@@ -71,17 +71,8 @@ class Family : public FamilyInfo {
 
   template <class Options, class Make>
   Family& row(std::string name, std::string summary, std::string source, Make make) {
-    auto listing = [] {
-      struct Held {
-        Options options;
-        Fields fields;
-      };
-      auto held = std::make_shared<Held>();
-      held->options.fields(held->fields);
-      return std::shared_ptr<Fields>(held, &held->fields);
-    };
     members_.push_back({std::move(name), std::move(summary), std::move(source),
-                        [] { return write_options(Options{}); }, listing});
+                        [] { return write_options(Options{}); }, list_fields<Options>});
     makers_.push_back([make](const Value& options, Context... context) -> Product {
       return make(read_options<Options>(options), context...);
     });

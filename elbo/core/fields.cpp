@@ -272,9 +272,9 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
-std::string_view last_word(std::string_view name) { return name.substr(name.rfind('.') + 1); }
-
 }  // namespace
+
+std::string_view last_word(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
   if (name.size() > 100) return "";

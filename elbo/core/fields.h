@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,6 +117,21 @@ Value write_options(Options options) {
   options.fields(fields);
   return fields.write();
 }
+
+/// The listing of an options struct with its defaults; it keeps the struct that it lists.
+template <class Options>
+std::shared_ptr<Fields> list_fields() {
+  struct Held {
+    Options options;
+    Fields fields;
+  };
+  auto held = std::make_shared<Held>();
+  held->options.fields(held->fields);
+  return std::shared_ptr<Fields>(held, &held->fields);
+}
+
+/// "epochs" of "train.epochs".
+std::string_view last_word(std::string_view name);
 
 /// The known name nearest to `name` by edit distance, or "" when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);

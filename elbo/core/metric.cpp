@@ -24,12 +24,6 @@ std::string fixed(double v, int decimals) {
   return is_zero && text[0] == '-' ? text.substr(1) : text;
 }
 
-std::string with_commas(std::string digits) {
-  size_t first = digits[0] == '-' ? 1 : 0;
-  for (size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
-  return digits;
-}
-
 std::string without_trailing_zeros(std::string text) {
   if (text.find('.') == std::string::npos) return text;
   text.erase(text.find_last_not_of('0') + 1);
@@ -39,7 +33,7 @@ std::string without_trailing_zeros(std::string text) {
 
 /// A finite value of ordinary size whose standard error is not known.
 std::string plain(double value) {
-  if (value == std::round(value)) return with_commas(fixed(value, 0));
+  if (value == std::round(value)) return with_commas(static_cast<int64_t>(value));
   int decimals = std::max(0, 3 - leading_place(std::abs(value), 4));
   return without_trailing_zeros(fixed(value, decimals));
 }
@@ -73,6 +67,17 @@ NumberText format_number(double value, double se) {
   if (!std::isfinite(se) || se <= 0) return {plain(value), se_text};
   int decimals = 1 - leading_place(se, 2);
   return {fixed(value, decimals), fixed(se, decimals)};
+}
+
+std::string with_commas(int64_t n) {
+  std::string text = std::to_string(n);
+  size_t first = n < 0 ? 1 : 0;
+  for (size_t i = text.size(); i > first + 3;) text.insert(i -= 3, ",");
+  return text;
+}
+
+std::string counted(int64_t n, const std::string& noun) {
+  return with_commas(n) + " " + noun + (n == 1 ? "" : "s");
 }
 
 std::string format_metric(const Metric& metric) {

@@ -31,6 +31,10 @@ struct NumberText {
 /// one: whole numbers in full with commas, others to four significant digits, the digits before the
 /// point never rounded away. Below 1e-4 and from 1e9 on both are written with one exponent.
 NumberText format_number(double value, double se = std::numeric_limits<double>::quiet_NaN());
+/// 652824 -> "652,824".
+std::string with_commas(int64_t n);
+/// "1 row", "60,000 rows".
+std::string counted(int64_t n, const std::string& noun);
 /// "97.92 ± 0.24 nats"
 std::string format_metric(const Metric& metric);
 

@@ -47,6 +47,14 @@ TEST(FormatMetric, RoundsToWhatTheStandardErrorSupports) {
   for (const Case& c : cases) EXPECT_EQ(format_metric({"m", c.value, c.se, c.unit, ""}), c.text);
 }
 
+TEST(Counted, HasCommasAndThePluralOfAllButOne) {
+  EXPECT_EQ(counted(1, "row"), "1 row");
+  EXPECT_EQ(counted(0, "row"), "0 rows");
+  EXPECT_EQ(counted(999, "row"), "999 rows");
+  EXPECT_EQ(counted(60000, "latent dimension"), "60,000 latent dimensions");
+  EXPECT_EQ(with_commas(-1234567), "-1,234,567");
+}
+
 TEST(FormatMetric, RoundingCostsAtMostATwentiethOfTheStandardError) {
   for (double se = 1.3e-4; se < 1e8; se *= 1.37) {
     double value = 2.718281828 * se;

@@ -7,7 +7,6 @@
 #include <immintrin.h>
 #endif
 
-#include <cmath>
 #include <cstring>
 
 namespace elbo::ELBO_ISA {
@@ -116,7 +115,7 @@ inline float log_positive(float x) {
 /// Two independent standard normals from two words (Box & Muller 1958).
 inline void normal_pair(uint32_t a, uint32_t b, float* z0, float* z1) {
   float u = static_cast<float>(static_cast<int32_t>(a >> 8) + 1) * 0x1p-24f;  // (0, 1]
-  float r = std::sqrt(-2.0f * log_positive(u));
+  float r = __builtin_sqrtf(-2.0f * log_positive(u));
   // The angle is a quarter turn times quadrant plus f in [-1/2, 1/2).
   float turn = static_cast<float>(static_cast<int32_t>(b >> 8)) * 0x1p-22f;
   auto quadrant = static_cast<int32_t>(turn + 0.5f);

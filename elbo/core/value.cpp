@@ -48,9 +48,6 @@ Value::Table& Value::as_table() { return const_cast<Table&>(std::as_const(*this)
 std::vector<int64_t> Value::as_integers() const {
   return read_all<int64_t>(*this, [](const Value& v) { return v.as_integer(); });
 }
-std::vector<double> Value::as_numbers() const {
-  return read_all<double>(*this, [](const Value& v) { return v.as_number(); });
-}
 std::vector<std::string> Value::as_strings() const {
   return read_all<std::string>(*this, [](const Value& v) { return v.as_string(); });
 }

@@ -54,7 +54,6 @@ class Value {
   const Table& as_table() const;
   Table& as_table();
   std::vector<int64_t> as_integers() const;
-  std::vector<double> as_numbers() const;
   std::vector<std::string> as_strings() const;
 
   /// The entry under key, or null when this is not a table or has no such key.

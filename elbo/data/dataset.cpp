@@ -73,6 +73,13 @@ DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows) {
   return std::make_shared<Subset>(std::move(base), std::move(rows));
 }
 
+std::vector<int64_t> spaced_rows(int64_t size, int64_t n) {
+  if (n <= 0 || n > size) n = size;
+  std::vector<int64_t> rows(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) rows[static_cast<size_t>(i)] = i * size / n;
+  return rows;
+}
+
 void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit) {
   std::vector<int64_t> rows;
   for (int64_t begin = 0; begin < data.size(); begin += batch) {

@@ -31,6 +31,9 @@ DatasetPtr make_dataset(const RawSet& set, Schema schema);
 /// Some rows of another data set, in the order given. Batch::index stays the row of the base.
 DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows);
 
+/// n rows of a data set, evenly spaced; all of them when n is 0 or too many.
+std::vector<int64_t> spaced_rows(int64_t size, int64_t n);
+
 /// Visits all examples in order, `batch` at a time.
 void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit);
 

@@ -58,11 +58,16 @@ int64_t rows_asked(double asked, int64_t n, const char* option) {
 
 }  // namespace
 
-DataSource open_data(const DataOptions& options, uint64_t seed) {
+DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* model) {
   ELBO_CHECK(!options.path.empty(), Code::usage,
              "no data: name a file, a folder or a shipped data set\nFor example: elbo train mnist");
-  RawData raw = read_data(options.path, options.reader, {.target = options.target});
-  DataSource out{schema_of(raw), raw.format, raw.fingerprint, nullptr, nullptr, nullptr};
+  ReadRequest request{.target = options.target};
+  if (model) {
+    request.target_may_lack = true;
+    request.columns = model->columns;
+  }
+  RawData raw = read_data(options.path, options.reader, request);
+  DataSource out{schema_of(raw), raw.format, raw.fingerprint, raw.notes, nullptr, nullptr, nullptr};
   DatasetPtr all = make_dataset(raw.train, out.schema);
   ELBO_CHECK(all->size() > 0, Code::data, "{}: no examples", options.path);
   if (raw.test && raw.test->x.rows() > 0) out.test = make_dataset(*raw.test, out.schema);

@@ -24,13 +24,16 @@ struct DataOptions {
 struct DataSource {
   Schema schema;
   std::string format, fingerprint;
+  std::vector<std::string> notes;  ///< the reader's: what it decided that may surprise
   DatasetPtr train, valid, test;
 };
 
 /// The schema of what a reader read.
 Schema schema_of(const RawData& raw);
 
-/// Reads and splits. The same seed gives the same split. Throws Error(Code::data).
-DataSource open_data(const DataOptions& options, uint64_t seed);
+/// Reads and splits. The same seed gives the same split. Data for a model of the given schema have
+/// its columns, brought into its order where they have names, and may lack its target. Throws
+/// Error(Code::data).
+DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* model = nullptr);
 
 }  // namespace elbo

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "elbo/tensor/convert.h"
 #include "elbo/tensor/random.h"
 
 namespace elbo {
@@ -79,9 +80,21 @@ class Standardise : public Affine {
   }
 };
 
+struct MinMaxOptions {
+  bool clip = true;
+  void fields(Fields& f) {
+    f("clip", clip, "hold values beyond the training range at 0 and 1, so that new data fit too");
+  }
+};
+
 class MinMax : public Affine {
  public:
-  using Affine::Affine;
+  MinMax(const MinMaxOptions& options, const Schema& schema)
+      : Affine(schema), clip_(options.clip) {}
+  void apply(Batch& batch, const TransformNoise& noise) const override {
+    Affine::apply(batch, noise);
+    if (clip_) batch.x = batch.x.clamp(0, 1);
+  }
   void fit(const Visit& visit) override {
     Tensor low, high;
     visit([&](const Batch& batch) {
@@ -100,6 +113,9 @@ class MinMax : public Affine {
     Tensor seen = low <= high;
     set(low.where(seen, at::zeros_like(low)), (high - low).where(seen, at::ones_like(low)));
   }
+
+ private:
+  bool clip_;
 };
 
 struct BinariseOptions {
@@ -116,11 +132,14 @@ struct BinariseOptions {
 
 class Binarise : public Transform {
  public:
-  explicit Binarise(BinariseOptions options) : options_(std::move(options)) {}
+  Binarise(BinariseOptions options, const Schema& schema)
+      : options_(std::move(options)), columns_(schema.columns) {}
   void apply(Batch& batch, const TransformNoise& noise) const override {
     if (options_.mode == "threshold") {
       batch.x = (batch.x > options_.threshold).to(at::kFloat);
     } else {
+      check_unit(batch.x, "x to be binarised", columns_,
+                 "Put `unit` (for bytes) or `min-max` (for columns) before `binarise`.");
       const Rng& rng = options_.mode == "once" ? noise.once : noise.each_use;
       batch.x = bernoulli_by_row(rng.stream("binarise"), batch.index, batch.x);
     }
@@ -129,6 +148,7 @@ class Binarise : public Transform {
 
  private:
   BinariseOptions options_;
+  std::vector<std::string> columns_;
 };
 
 struct CorruptOptions {
@@ -176,12 +196,13 @@ const Family<std::shared_ptr<Transform>, const Schema&>& transforms() {
     f.row<NoOptions>(
         "standardise", "each column to mean 0 and standard deviation 1", "",
         [](const NoOptions&, const Schema& s) { return std::make_shared<Standardise>(s); });
-    f.row<NoOptions>("min-max", "each column to [0, 1]", "",
-                     [](const NoOptions&, const Schema& s) { return std::make_shared<MinMax>(s); });
+    f.row<MinMaxOptions>(
+        "min-max", "each column to [0, 1]", "",
+        [](const MinMaxOptions& o, const Schema& s) { return std::make_shared<MinMax>(o, s); });
     f.row<BinariseOptions>(
         "binarise", "values in [0, 1] to zeros and ones",
         "Salakhutdinov & Murray 2008; Burda et al. 2016",
-        [](const BinariseOptions& o, const Schema&) { return std::make_shared<Binarise>(o); });
+        [](const BinariseOptions& o, const Schema& s) { return std::make_shared<Binarise>(o, s); });
     f.row<CorruptOptions>(
         "corrupt", "noise on what the encoder sees while training",
         "Vincent et al. 2008; Im et al. 2017",

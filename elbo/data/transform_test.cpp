@@ -168,6 +168,21 @@ TEST(MinMax, ReachesExactlyZeroAndOne) {
   EXPECT_TRUE(at::equal(z.amax(0), at::ones({20}))) << "never above: bernoulli would refuse it";
 }
 
+TEST(MinMax, HoldsValuesBeyondTheTrainingRangeAtItsEnds) {
+  DatasetPtr data = table(at::tensor({-2.f, 2.f, 5.f, 5.f}).view({2, 2}).t().contiguous());
+  DatasetPtr more = table(at::tensor({-9.f, 3.f, 5.f, 2.f, 0.f, 6.f}).view({3, 2}));
+  TransformNoise noise = TransformNoise::for_evaluation();
+  Pipeline clipped({"min-max"}, table_schema(2)),
+      free({part("min-max", "clip = false")}, table_schema(2));
+  clipped.fit(*data);
+  free.fit(*data);
+  Tensor z = free.apply(everything(*more), noise).x;
+  EXPECT_TRUE((z < 0).any().item<bool>() && (z > 1).any().item<bool>());
+  EXPECT_TRUE(at::equal(clipped.apply(everything(*more), noise).x, z.clamp(0, 1)));
+  EXPECT_LT(max_difference(free.invert(z), everything(*more).x), 1e-6);
+  EXPECT_TRUE(at::equal(clipped.invert(z), free.invert(z)));
+}
+
 TEST(Unit, MapsBytesOntoZeroToOne) {
   Tensor bytes = at::arange(256, at::kFloat).view({256, 1});
   Tensor z = applied("unit", *table(bytes), TransformNoise::for_evaluation());
@@ -196,6 +211,20 @@ TEST(Binarise, DynamicDrawsAnewEachEpochAndOnceDoesNot) {
   EXPECT_NEAR(agree.mean().item<double>(), 0.5, 0.08) << "epochs must be independent";
   EXPECT_TRUE(at::equal(drawn(once, 1, 3), drawn(once, 1, 4)));
   EXPECT_FALSE(at::equal(drawn(once, 1, 3), drawn(once, 2, 3)));
+}
+
+TEST(Binarise, RefusesWhatIsNoChance) {
+  Schema schema = table_schema(2);
+  schema.columns = {"width", "height"};
+  TransformNoise noise = TransformNoise::for_evaluation();
+  Batch batch = everything(*table(at::tensor({0.f, 1.f, 0.5f, 3.f}).view({2, 2})));
+  for (const char* options : {"mode = 'dynamic'", "mode = 'once'"}) {
+    EXPECT_EQ(error_of([&] { Pipeline({part("binarise", options)}, schema).apply(batch, noise); }),
+              "data: x to be binarised must be in [0, 1]: got 3 at [1, 1], column 'height'\nPut "
+              "`unit` (for bytes) or `min-max` (for columns) before `binarise`.");
+  }
+  Pipeline threshold({part("binarise", "mode = 'threshold'")}, schema);
+  EXPECT_EQ(threshold.apply(batch, noise).x.sum().item<double>(), 2);
 }
 
 TEST(Binarise, ThresholdCutsAboveIt) {

@@ -40,11 +40,15 @@ class LatentFindings {
 
  private:
   void collapse() {
+    std::string what =
+        active_ == 0
+            ? fmt::format("none of {} is active", counted(int64_t(size_), "latent dimension"))
+            : fmt::format("the KL is {:.3g} nats, too little to tell two halves of the data apart",
+                          kl_);
     say("bad",
-        "posterior collapse: {} of {} latent dimensions active, KL {:.3g} nats, so the decoder "
-        "ignores z. Warm the KL up (objective.beta_schedule=linear), give it free bits "
-        "(objective.free_bits=0.1) or lower objective.beta",
-        active_, size_, kl_);
+        "posterior collapse: {}. Warm the KL up (objective.beta_schedule=linear), give it free "
+        "bits (objective.free_bits=0.1) or lower objective.beta",
+        what);
   }
 
   void regularisation() {
@@ -155,6 +159,22 @@ int gravity(const Finding& finding) {
 
 }  // namespace
 
+void sort_findings(std::vector<Finding>& findings) {
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](auto& a, auto& b) { return gravity(a) > gravity(b); });
+}
+
+Value findings_to_value(const std::vector<Finding>& findings) {
+  Value::List out;
+  for (const Finding& finding : findings) {
+    Value one;
+    one["level"] = finding.level;
+    one["text"] = finding.text;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* train,
                               const Model& model, const Schema& schema) {
   std::vector<Finding> out;
@@ -167,8 +187,7 @@ std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* tr
   }
   bool well = std::all_of(out.begin(), out.end(), [](auto& f) { return f.level == "good"; });
   if (well) out.insert(out.begin(), {"good", healthy(evaluation, model.is_variational())});
-  std::stable_sort(out.begin(), out.end(),
-                   [](auto& a, auto& b) { return gravity(a) > gravity(b); });
+  sort_findings(out);
   return out;
 }
 

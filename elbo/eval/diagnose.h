@@ -14,6 +14,11 @@ struct Finding {
   std::string text;   ///< what, and the remedy
 };
 
+/// The gravest first; equally grave ones stay as they are.
+void sort_findings(std::vector<Finding>& findings);
+/// [{"level": .., "text": ..}, ...]
+Value findings_to_value(const std::vector<Finding>& findings);
+
 /// What an evaluation says about a model, the gravest first. `train`, which may be null, is the
 /// evaluation on (some of) the training examples.
 ///

@@ -64,6 +64,9 @@ TEST(Diagnose, CollapseIsBadAndNamesTheRemedy) {
     EXPECT_EQ(level_of(findings, "posterior collapse"), "bad");
     EXPECT_EQ(level_of(findings, "objective.beta_schedule=linear"), "bad");
   }
+  EXPECT_EQ(level_of(diagnosed(made(20, 0, 0.5)), "none of 20 latent dimensions is active"), "bad");
+  EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.05)), "the KL is 0.05 nats"), "bad");
+  EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.05)), "active"), "");
   EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.15)), "posterior collapse"), "");
 }
 

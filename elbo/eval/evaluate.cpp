@@ -9,6 +9,7 @@
 #include "elbo/eval/importance.h"
 #include "elbo/eval/moments.h"
 #include "elbo/eval/prepare.h"
+#include "elbo/prob/likelihood.h"
 #include "elbo/prob/normal.h"
 
 namespace elbo {
@@ -27,8 +28,7 @@ constexpr int64_t kBlock = 64;
 // Rows (draws times examples) decoded at once: larger chunks are no faster, for a dense decoder of
 // 28x28 images. Larger data gets fewer, so that a chunk of x stays within 32 MiB.
 constexpr int64_t kMaxRows = 8192, kMaxElements = int64_t{1} << 23;
-// The smallest standard deviation of the gaussian likelihood is 1e-3.
-constexpr double kScaleFloor = 1.05e-3;
+constexpr double kAtScaleFloor = 1.05 * kGaussianScaleFloor;
 
 /// What is summed up over batches; an undefined moment is a metric left out.
 struct Totals {
@@ -76,7 +76,7 @@ void add_means(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
   totals.observed.add(observed.flatten(1).sum(-1));
   totals.mse.add(observed_mean((px->mean() - batch.x).square(), observed));
   if (dynamic_cast<const DiagonalNormal*>(px.get())) {
-    Tensor low = px->variance() <= kScaleFloor * kScaleFloor;
+    Tensor low = px->variance() <= kAtScaleFloor * kAtScaleFloor;
     totals.at_floor.add(observed_mean(low.to(batch.x.options()), observed));
   }
 }

@@ -12,13 +12,6 @@ namespace {
 
 constexpr int64_t kBatch = 512;
 
-std::vector<int64_t> evenly_spaced(int64_t size, int64_t most) {
-  int64_t n = std::min(size, most);
-  std::vector<int64_t> rows(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) rows[size_t(i)] = i * size / n;
-  return rows;
-}
-
 /// KL of each latent dimension, [B, Z]; undefined where some group has none.
 Tensor kl_of_dimensions(Model& model, const Batch& batch, Rng& rng) {
   if (!model.is_variational()) return {};
@@ -73,7 +66,7 @@ LatentView view_latents(Model& model, const Pipeline& pipeline, const Dataset& d
   ELBO_CHECK(data.size() > 0, Code::data, "no latents to view: the data set is empty");
   EvalMode mode(model);
   LatentView view;
-  view.rows = evenly_spaced(data.size(), max_points);
+  view.rows = spaced_rows(data.size(), max_points);
   Rng rng(0, "eval/latents");
   std::vector<Tensor> means, labels;
   Moments kl;

@@ -49,8 +49,16 @@ class TableReader {
  public:
   TableReader(const CsvTable& table, const std::string& where, const CsvOptions& options,
               const ReadRequest& request)
-      : table_(table), where_(where), options_(options), roles_(table.columns, Role::feature) {
-    for (const std::string& name : options.drop) roles_[find_column(name, "drop")] = Role::dropped;
+      : table_(table),
+        where_(where),
+        options_(options),
+        request_(request),
+        roles_(table.columns, Role::feature) {
+    for (const std::string& name : options.drop) {
+      if (request.columns.empty() || has_column(name)) {
+        roles_[find_column(name, "drop")] = Role::dropped;
+      }
+    }
     target_ = find_target(request.target);
     if (!target_) return;
     ELBO_CHECK(roles_[*target_] == Role::feature, Code::usage,
@@ -63,9 +71,11 @@ class TableReader {
     out.format = "csv";
     out.kind = "table";
     for (size_t c = 0; c < table_.columns; ++c) {
-      if (roles_[c] != Role::feature) continue;
-      features_.push_back(c);
-      if (!table_.header.empty()) out.column_names.push_back(table_.header[c]);
+      if (roles_[c] == Role::feature) features_.push_back(c);
+    }
+    if (!table_.header.empty()) {
+      if (!request_.columns.empty()) order_features();
+      for (size_t c : features_) out.column_names.push_back(table_.header[c]);
     }
     ELBO_CHECK(!features_.empty(), Code::data,
                "{}: no columns are left beside the target and those dropped", where_);
@@ -75,15 +85,47 @@ class TableReader {
   }
 
  private:
+  bool has_column(const std::string& name) const {
+    if (!table_.header.empty()) {
+      return std::find(table_.header.begin(), table_.header.end(), name) != table_.header.end();
+    }
+    int64_t number = 0;
+    return parse_integer(name, number) && number >= 1 &&
+           number <= static_cast<int64_t>(table_.columns);
+  }
+
+  /// Brings the features into the order of the request; equal names keep theirs.
+  void order_features() {
+    std::vector<size_t> left = features_, ordered;
+    std::vector<std::string> lacking, unknown;
+    for (const std::string& name : request_.columns) {
+      auto it = std::find_if(left.begin(), left.end(),
+                             [&](size_t c) { return table_.header[c] == name; });
+      if (it == left.end()) {
+        lacking.push_back(name);
+      } else {
+        ordered.push_back(*it);
+        left.erase(it);
+      }
+    }
+    for (size_t c : left) unknown.push_back(table_.header[c]);
+    ELBO_CHECK(lacking.empty() && unknown.empty(), Code::data,
+               "{}: not the columns the model takes:{}{}{}\nIt takes {}.", where_,
+               lacking.empty() ? "" : fmt::format(" no {}", fmt::join(lacking, ", ")),
+               lacking.empty() || unknown.empty() ? "" : ";",
+               unknown.empty() ? "" : fmt::format(" {} unknown to it", fmt::join(unknown, ", ")),
+               fmt::join(request_.columns, ", "));
+    features_ = std::move(ordered);
+  }
+
   size_t find_column(const std::string& name, std::string_view use) const {
     if (table_.header.empty()) {
-      int64_t number = 0;
-      bool valid = parse_integer(name, number) && number >= 1 &&
-                   number <= static_cast<int64_t>(table_.columns);
-      ELBO_CHECK(valid, Code::usage,
+      ELBO_CHECK(has_column(name), Code::usage,
                  "{}: {} '{}': the file has no header, expected a column number from 1 to {}\n"
                  "If its first row names the columns: --reader csv --reader.header yes",
                  where_, use, name, table_.columns);
+      int64_t number = 0;
+      parse_integer(name, number);
       return static_cast<size_t>(number - 1);
     }
     auto begin = table_.header.begin(), end = table_.header.end();
@@ -97,16 +139,24 @@ class TableReader {
   }
 
   std::optional<size_t> find_target(const std::string& asked) const {
-    bool named =
-        std::find(table_.header.begin(), table_.header.end(), asked) != table_.header.end();
-    if (asked == kNoTarget && !named) return std::nullopt;
+    bool is_there = has_column(asked);
+    if (!is_there && (asked == kNoTarget || (!asked.empty() && request_.target_may_lack))) {
+      return std::nullopt;
+    }
     if (!asked.empty()) return find_column(asked, "target");
     for (const char* usual : {"label", "class", "target", "y"}) {
       for (size_t c = 0; c < table_.header.size(); ++c) {
-        if (lower(table_.header[c]) == usual && roles_[c] == Role::feature) return c;
+        bool is_taken = roles_[c] != Role::feature || is_feature(table_.header[c]);
+        if (lower(table_.header[c]) == usual && !is_taken) return c;
       }
     }
     return std::nullopt;
+  }
+
+  /// Whether the model takes a column of this name.
+  bool is_feature(const std::string& name) const {
+    return std::find(request_.columns.begin(), request_.columns.end(), name) !=
+           request_.columns.end();
   }
 
   bool is_missing(std::string_view cell) const {
@@ -250,6 +300,7 @@ class TableReader {
   const CsvTable& table_;
   std::string where_;
   const CsvOptions& options_;
+  const ReadRequest& request_;
   std::vector<Role> roles_;
   std::vector<size_t> features_;
   std::optional<size_t> target_;

@@ -103,8 +103,8 @@ class IdxReader : public Reader {
     RawData out;
     out.format = "idx";
     out.name = is_folder ? data_name(path) : name_of(images);
-    out.kind = read_examples(files, images, out.train);
-    Path labels = find_labels(images, request.target), test = test_beside(images);
+    out.kind = read_examples(files, images, out.train, &out.notes);
+    Path labels = find_labels(images, request), test = test_beside(images);
     Labels train_labels, test_labels;
     if (!labels.empty()) train_labels = read_labels(files, labels);
     if (!test.empty()) {
@@ -123,16 +123,20 @@ class IdxReader : public Reader {
   }
 
  private:
-  static std::string read_examples(SourceFiles& files, const Path& path, RawSet& set) {
-    return fill_examples(set, parse_idx(files.read(path), path.string()), path.string(), false);
+  static std::string read_examples(SourceFiles& files, const Path& path, RawSet& set,
+                                   std::vector<std::string>* notes = nullptr) {
+    return fill_examples(set, parse_idx(files.read(path), path.string()), path.string(), false,
+                         notes);
   }
 
   static Labels read_labels(SourceFiles& files, const Path& path) {
     return {parse_idx(files.read(path), path.string()), path.string()};
   }
 
-  static Path find_labels(const Path& images, const std::string& target) {
-    if (target.empty()) return labels_beside(images);
+  static Path find_labels(const Path& images, const ReadRequest& request) {
+    const std::string& target = request.target;
+    if (target.empty() || (request.target_may_lack && target != kNoTarget))
+      return labels_beside(images);
     if (target == kNoTarget) return {};
     for (const Path& path : {images.parent_path() / target, Path(target)}) {
       if (is_file(path)) return path;

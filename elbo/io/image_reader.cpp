@@ -197,7 +197,8 @@ class ImageReader : public Reader {
   }
 
   RawData read(const Path& path, const ReadRequest& request) const override {
-    ELBO_CHECK(request.target.empty() || request.target == kNoTarget, Code::usage,
+    bool has_no_column = request.target.empty() || request.target == kNoTarget;
+    ELBO_CHECK(has_no_column || request.target_may_lack, Code::usage,
                "{}: target '{}': pictures have no columns; their sub-folders are the labels",
                path.string(), request.target);
     std::vector<Picture> train, test;

@@ -60,10 +60,10 @@ class NpzEntries {
                where_, fmt::join(names(), ", "));
     return found;
   }
-  std::string find_labels(const std::string& target) const {
+  std::string find_labels(const std::string& target, bool may_lack) const {
     if (target.empty()) return first_of(kLabels);
     if (has(target)) return target;
-    if (target == kNoTarget) return "";
+    if (target == kNoTarget || may_lack) return "";
     fail(Code::usage, "{}: no array '{}' to take as the target{}", where_, target,
          suggestion(target, names()));
   }
@@ -98,8 +98,9 @@ class NpyReader : public Reader {
     out.name = data_name(path);
     out.format = "npy";
     out.kind = fill_examples(out.train, parse_npy(files.read(path), path.string()), path.string(),
-                             nan_is_missing(options_));
-    if (!request.target.empty() && request.target != kNoTarget) {
+                             nan_is_missing(options_), &out.notes);
+    bool wants_labels = !request.target.empty() && request.target != kNoTarget;
+    if (wants_labels && !request.target_may_lack) {  // else the file named belongs to other data
       Path labels = path.parent_path() / request.target;
       std::error_code error;
       if (!std::filesystem::exists(labels, error)) labels = request.target;
@@ -146,10 +147,12 @@ RawData read_npz_data(std::span<const std::byte> bytes, const std::string& where
   NpzEntries entries(bytes, where, max_bytes);
   RawData out;
   out.format = "npz";
-  std::string x = entries.find_examples(), y = entries.find_labels(request.target);
+  std::string x = entries.find_examples(),
+              y = entries.find_labels(request.target, request.target_may_lack);
   ELBO_CHECK(x != y, Code::usage, "{}: array '{}' is the examples and cannot be the target", where,
              x);
-  out.kind = fill_examples(out.train, entries.get(x), entries.label(x), nan_is_missing(options));
+  out.kind = fill_examples(out.train, entries.get(x), entries.label(x), nan_is_missing(options),
+                           &out.notes);
   std::string x_test = entries.first_of(kTestExamples), y_test;
   if (!x_test.empty()) {
     out.test.emplace();

@@ -202,12 +202,19 @@ Bytes content_head(std::span<const std::byte> head) {
   return is_gzip(head) ? gunzip_head(head, 4096) : Bytes(head.begin(), head.end());
 }
 
-std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing) {
+std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
+                          std::vector<std::string>* notes) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
   if (!is_image(array)) {
     int64_t n = array.shape[0];
+    if (notes && array.shape.size() > 2) {
+      notes->push_back(fmt::format(
+          "{} {} is read as {} columns; images are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to "
+          "255",
+          dtype_name(array.dtype), shape_text(array.shape), array.size() / n));
+    }
     set.x = to_float(array, {n, array.size() / n}, where);
     check_finite(set, where, nan_is_missing);
     return "table";

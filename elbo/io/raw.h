@@ -37,7 +37,9 @@ Bytes content_head(std::span<const std::byte> head);
 /// image set, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table f32
 /// [N, D]. Returns the kind, "image" or "table". NaN is refused with its row and column, or masked
 /// when nan_is_missing; infinities are refused.
-std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing);
+/// `notes`, if any, is told of an array that might have been meant as images.
+std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
+                          std::vector<std::string>* notes = nullptr);
 
 /// Labels as they stand in a file, and what to call the file in messages. No shape: no labels.
 struct Labels {

@@ -58,6 +58,9 @@ void check_path(const Path& path) {
   if (!fs::exists(status)) refuse_missing(path);
   ELBO_CHECK(fs::is_directory(status) || fs::is_regular_file(status), Code::data,
              "{}: neither a file nor a folder", path.string());
+  ELBO_CHECK(!is_run_folder(path), Code::data,
+             "{}: a run folder, not data\nName the file or folder that holds the examples.",
+             path.string());
   int mode = fs::is_directory(status) ? R_OK | X_OK : R_OK;
   ELBO_CHECK(::access(path.c_str(), mode) == 0, Code::data, "cannot read {}: {}", path.string(),
              std::strerror(errno));
@@ -89,19 +92,27 @@ std::string format_by_name(const Path& path) {
   return "";
 }
 
+/// The first reader of the table that accepts the path, or "".
+std::string pick(const Path& path, std::span<const std::byte> head) {
+  for (const MemberInfo& member : readers().members()) {
+    if (member.name == "auto") continue;
+    if (readers().make(Part(member.name))->accepts(path, head)) return member.name;
+  }
+  return "";
+}
+
 /// Asks every other reader in the order of the table.
 class AutoReader : public Reader {
  public:
   bool accepts(const Path& path, std::span<const std::byte> head) const override {
-    return pick(path, head) != nullptr;
+    return !pick(path, head).empty();
   }
 
   RawData read(const Path& path, const ReadRequest& request) const override {
+    std::string name = reader_for(path);
+    if (!name.empty()) return readers().make(Part(name))->read(path, request);
     std::error_code error;
-    bool is_folder = fs::is_directory(path, error);
-    auto reader = pick(path, is_folder ? Bytes{} : read_head(path));
-    if (reader) return reader->read(path, request);
-    ELBO_CHECK(!is_folder, Code::data,
+    ELBO_CHECK(!fs::is_directory(path, error), Code::data,
                "{}: holds neither pictures nor IDX files\nPut PNG or JPEG pictures into it, or a "
                "sub-folder of them for each class.",
                path.string());
@@ -113,16 +124,6 @@ class AutoReader : public Reader {
         path.string(), promised);
     fail(Code::data, "{}: a file of unknown format\nFormats known:{}", path.string(),
          format_list());
-  }
-
- private:
-  static std::unique_ptr<Reader> pick(const Path& path, std::span<const std::byte> head) {
-    for (const MemberInfo& member : readers().members()) {
-      if (member.name == "auto") continue;
-      auto reader = readers().make(Part(member.name));
-      if (reader->accepts(path, head)) return reader;
-    }
-    return nullptr;
   }
 };
 
@@ -150,6 +151,16 @@ const Family<std::unique_ptr<Reader>>& readers() {
     return f;
   }();
   return family;
+}
+
+std::string reader_for(const Path& path) {
+  std::error_code error;
+  return pick(path, fs::is_directory(path, error) ? Bytes{} : read_head(path));
+}
+
+bool is_run_folder(const Path& path) {
+  std::error_code error;
+  return fs::exists(path / "config.toml", error) && fs::exists(path / "run.json", error);
 }
 
 RawData read_data(const Path& path, const Part& reader, const ReadRequest& request) {

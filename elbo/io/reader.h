@@ -29,6 +29,7 @@ struct RawData {
   std::vector<std::string> label_names;   ///< classes in index order; empty for targets or no y
   std::string target_name;                ///< what y is called; empty when unlabelled
   std::string fingerprint;                ///< SHA-256 of the bytes read
+  std::vector<std::string> notes;         ///< what the reader decided that may surprise
 };
 
 /// What the user says about the data, for every reader.
@@ -36,6 +37,11 @@ struct ReadRequest {
   /// The column, npz entry or file that holds the labels. "": the usual names are looked for;
   /// "none": the data are read without labels.
   std::string target;
+  /// Set where a model that needs no labels reads data: a target that is not there is no fault.
+  bool target_may_lack = false;
+  /// The names of the columns a model takes, or empty. A table with a header then gives these, in
+  /// this order; they are features whatever their names, and no others may be among its features.
+  std::vector<std::string> columns = {};
 };
 
 /// Reads one kind of file or folder.
@@ -53,6 +59,12 @@ class Reader {
 
 /// auto, shipped, idx, npy, npz, image-folder, csv; "auto" asks them in this order.
 const Family<std::unique_ptr<Reader>>& readers();
+
+/// The name of the reader that "auto" takes for what lies at the path; "" when none accepts it.
+std::string reader_for(const Path& path);
+
+/// Whether a folder is one that `elbo train` made. Such a folder is never data.
+bool is_run_folder(const Path& path);
 
 /// Reads `path` with the given reader; "auto" asks each reader in turn whether it accepts the path.
 /// Throws Error(Code::data) when the path does not exist or no reader accepts it; the message names

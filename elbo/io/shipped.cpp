@@ -8,10 +8,11 @@ namespace {
 
 class ShippedReader : public Reader {
  public:
-  /// A file or folder of the same name comes first.
+  /// A file or folder of the same name comes first, but for a run.
   bool accepts(const Path& path, std::span<const std::byte>) const override {
     std::error_code error;
-    return find(path.string()) && !std::filesystem::exists(path, error);
+    bool is_taken = std::filesystem::exists(path, error) && !is_run_folder(path);
+    return find(path.string()) && !is_taken;
   }
 
   RawData read(const Path& path, const ReadRequest& request) const override {

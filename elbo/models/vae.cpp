@@ -20,7 +20,7 @@ class Vae : public Model {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
     std::vector<int64_t> shown = likelihood_->shown_shape(schema.shape);
-    prior_ = register_module("prior", priors().make(o.prior, PriorContext{latent_, shown}));
+    prior_ = register_module("prior", priors().make(o.prior, latent_));
     NetworkContext in{shown, {posterior_->params()}};
     encoder_ = register_module("encoder", networks().make(o.encoder, in, rng));
     bool mirrored = o.decoder.type == "mirror";

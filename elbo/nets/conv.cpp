@@ -72,6 +72,7 @@ class ConvEncoder : public Network {
     Tensor h = x;
     for (size_t i = 0; i < convs_.size(); ++i) {
       h = activate(options_.activation, norms_[i]->forward(convs_[i]->forward(h)));
+      h = dropout(h, options_.dropout, is_training(), rng);
     }
     return dense_->forward(h, rng);
   }
@@ -109,7 +110,8 @@ class ConvDecoder : public Network {
   Tensor forward(const Tensor& z, Rng& rng) override {
     Tensor h = dense_->forward(z, rng);
     for (size_t i = 0; i < convs_.size(); ++i) {
-      h = convs_[i]->forward(activate(options_.activation, norms_[i]->forward(h)));
+      h = activate(options_.activation, norms_[i]->forward(h));
+      h = convs_[i]->forward(dropout(h, options_.dropout, is_training(), rng));
     }
     std::vector<int64_t> shape = {z.size(0)};
     shape.insert(shape.end(), out_shape_.begin(), out_shape_.end());
@@ -140,8 +142,10 @@ class ConvDecoder : public Network {
 std::shared_ptr<Network> make_conv(const ConvOptions& options, const NetworkContext& context,
                                    Rng& rng) {
   if (context.in.size() == 3) return std::make_shared<ConvEncoder>(options, context, rng);
-  ELBO_CHECK(context.out.size() == 4, Code::usage,
-             "conv: this data has no height and width\nUse the mlp network.");
+  ELBO_CHECK(
+      context.out.size() == 4, Code::usage,
+      "conv: this data has no height and width\nUse the mlp network. Arrays are images where they "
+      "are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255.");
   return std::make_shared<ConvDecoder>(options, context, rng);
 }
 

@@ -158,6 +158,19 @@ TEST(Network, DropoutActsWhileTrainingOnly) {
   }
 }
 
+TEST(Conv, DropoutFollowsEachHiddenConvolution) {
+  Part part = small("conv");
+  part.options["dense"] = Value(Value::List{});  // no hidden dense layer
+  part.options["dropout"] = 0.5;
+  Rng rng(3, "dropout");
+  for (const NetworkContext& context :
+       {NetworkContext{{1, 9, 11}, {5}}, NetworkContext{{5}, {1, 1, 9, 11}, true}}) {
+    auto network = networks().make(part, context, rng);
+    Tensor x = input(context, 4, rng);
+    EXPECT_FALSE(at::equal(network->forward(x, rng), network->forward(x, rng)));
+  }
+}
+
 TEST(Mlp, IsTheComposition) {
   Rng rng(4, "mlp");
   Part part("mlp", parse_toml("sizes = [3, 2]\nactivation = 'tanh'", "test"));
@@ -236,7 +249,10 @@ TEST(Conv, NamesWhatDoesNotFit) {
       "channels, a smaller kernel, or the mlp network.";
   EXPECT_EQ(made({{1, 3, 30}, {5}}), small_image);
   EXPECT_EQ(made({{5}, {1, 1, 3, 30}, true}), small_image);
-  std::string table = "usage: conv: this data has no height and width\nUse the mlp network.";
+  std::string table =
+      "usage: conv: this data has no height and width\nUse the mlp network. Arrays are images "
+      "where they "
+      "are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255.";
   EXPECT_EQ(made({{7}, {5}}), table);
   EXPECT_EQ(made({{5}, {1, 7}, true}), table);
 }

@@ -85,6 +85,8 @@ Tensor Bernoulli::entropy() const {
   return flatten_event(element, event_dims_).sum(-1);
 }
 
+Tensor Bernoulli::logits_of_mean(const Tensor& m) { return m.log() - (1 - m).log(); }
+
 ContinuousBernoulli::ContinuousBernoulli(Tensor logits, int64_t event_dims)
     : logits_(std::move(logits)), event_dims_(event_dims) {}
 
@@ -92,11 +94,11 @@ Tensor ContinuousBernoulli::sample(Rng& rng, int64_t n) const {
   std::vector<int64_t> shape = {n};
   shape.insert(shape.end(), logits_.sizes().begin(), logits_.sizes().end());
   Tensor l = logits_.detach(), u = uniform(rng, shape, l.options());
-  // The inverse of F(x) = (e^(x l) - 1) / (e^l - 1), by symmetry from the side where e^l <= 1.
-  Tensor low = -not_small(l).abs();
+  // The inverse of F(x) = (e^(x l) - 1) / (e^l - 1), by symmetry from the side where e^l <= 1. At
+  // the bound it differs from its limit u by 1e-7 at most.
+  Tensor low = -l.abs().clamp_min(1e-6);
   Tensor x = at::log1p(u * at::expm1(low)) / low;
-  x = at::where(l > 0, 1 - x, x);
-  return at::where(l.abs() < 1e-3, u - l / 2 * u * (u - 1), x).clamp(0, 1);
+  return at::where(l > 0, 1 - x, x).clamp(0, 1);
 }
 
 Tensor ContinuousBernoulli::log_prob(const Tensor& x, const Tensor& mask) const {

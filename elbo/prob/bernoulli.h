@@ -17,6 +17,8 @@ class Bernoulli : public Distribution {
   Tensor mean() const override { return logits_.sigmoid(); }
   Tensor variance() const override;
   Tensor entropy() const override;
+  /// The logits at which the mean is m, m in (0, 1).
+  static Tensor logits_of_mean(const Tensor& m);
 
  private:
   Tensor logits_;

@@ -35,8 +35,4 @@ class Distribution {
   virtual Tensor entropy() const;
 };
 
-/// Throws Error(Code::data): "<role> must be <law>: got -0.3 at [2, 17]" unless `ok` holds
-/// everywhere.
-void check_all(const Tensor& ok, const Tensor& value, const char* role, const char* law);
-
 }  // namespace elbo

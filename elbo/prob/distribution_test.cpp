@@ -79,13 +79,5 @@ TEST(Distribution, SaysWhatItCannotDo) {
       "for a plain autoencoder\nUse posterior = \"diagonal\" for a VAE.");
 }
 
-TEST(CheckAll, NamesRoleValueAndPlace) {
-  Tensor scale = at::ones({3, 20});
-  scale[2][17] = -0.5;
-  EXPECT_EQ(error_of([&] { check_all(scale > 0, scale, "scale", "> 0"); }),
-            "data: scale must be > 0: got -0.5 at [2, 17]");
-  EXPECT_EQ(error_of([&] { check_all(scale < 2, scale, "scale", "< 2"); }), "");
-}
-
 }  // namespace
 }  // namespace elbo

@@ -6,6 +6,7 @@
 #include "elbo/prob/autoregressive.h"
 #include "elbo/prob/bernoulli.h"
 #include "elbo/prob/normal.h"
+#include "elbo/tensor/convert.h"
 
 namespace elbo {
 
@@ -24,43 +25,34 @@ Tensor parameter(const Tensor& parameters, int64_t p, int64_t event_dims) {
   return parameters.select(-event_dims - 1, p);
 }
 
+int64_t event_dims(const Schema& schema) { return static_cast<int64_t>(schema.shape.size()); }
+
+/// Elements in [0, 1] by one logit each: D is Bernoulli or ContinuousBernoulli. A fresh decoder's
+/// means start `margin` within 0 and 1 at least.
+template <class D>
 class BernoulliLikelihood : public Likelihood {
  public:
-  explicit BernoulliLikelihood(int64_t event_dims) : event_dims_(event_dims) {}
+  BernoulliLikelihood(const char* name, double margin, const Schema& schema)
+      : role_(fmt::format("x under the {} likelihood", name)),
+        margin_(margin),
+        columns_(schema.columns),
+        event_dims_(event_dims(schema)) {}
   int64_t params() const override { return 1; }
   void check_support(const Tensor& x, const Tensor&) const override {
-    check_all((x >= 0).logical_and(x <= 1), x, "x under the bernoulli likelihood", "in [0, 1]");
+    check_unit(x, role_, columns_);
   }
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
-    return std::make_unique<Bernoulli>(parameter(parameters, 0, event_dims_), event_dims_);
+    return std::make_unique<D>(parameter(parameters, 0, event_dims_), event_dims_);
   }
   std::string kernel() const override { return "bernoulli"; }
   Tensor output_bias(const Tensor& mean, const Tensor&) const override {
-    Tensor p = mean.clamp(1e-3, 1 - 1e-3);
-    return (p.log() - (1 - p).log()).unsqueeze(0);
+    return D::logits_of_mean(mean.clamp(margin_, 1 - margin_)).unsqueeze(0);
   }
 
  private:
-  int64_t event_dims_;
-};
-
-class ContinuousBernoulliLikelihood : public Likelihood {
- public:
-  explicit ContinuousBernoulliLikelihood(int64_t event_dims) : event_dims_(event_dims) {}
-  int64_t params() const override { return 1; }
-  void check_support(const Tensor& x, const Tensor&) const override {
-    check_all((x >= 0).logical_and(x <= 1), x, "x under the continuous-bernoulli likelihood",
-              "in [0, 1]");
-  }
-  std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
-    return std::make_unique<ContinuousBernoulli>(parameter(parameters, 0, event_dims_),
-                                                 event_dims_);
-  }
-  Tensor output_bias(const Tensor& mean, const Tensor&) const override {
-    return ContinuousBernoulli::logits_of_mean(mean.clamp(1e-2, 1 - 1e-2)).unsqueeze(0);
-  }
-
- private:
+  std::string role_;
+  double margin_;
+  std::vector<std::string> columns_;
   int64_t event_dims_;
 };
 
@@ -77,15 +69,15 @@ struct GaussianOptions {
   }
 };
 
-/// The standard deviation is kept above 1e-3: with it a perfect reconstruction has a finite
-/// density.
-constexpr double kMinLogVar = -13.816;
+const double kMinLogVar = 2 * std::log(kGaussianScaleFloor);
 constexpr double kMaxLogVar = 20;
 
 class GaussianLikelihood : public Likelihood {
  public:
-  GaussianLikelihood(const GaussianOptions& options, int64_t event_dims)
-      : per_element_(options.scale == "element"), event_dims_(event_dims) {
+  GaussianLikelihood(const GaussianOptions& options, const Schema& schema)
+      : per_element_(options.scale == "element"),
+        columns_(schema.columns),
+        event_dims_(event_dims(schema)) {
     double start = 2 * std::log(options.value);
     if (options.scale == "learned") {
       log_var_ = register_parameter("log_var", at::full({}, start, at::kFloat));
@@ -94,7 +86,7 @@ class GaussianLikelihood : public Likelihood {
   }
   int64_t params() const override { return per_element_ ? 2 : 1; }
   void check_support(const Tensor& x, const Tensor&) const override {
-    check_all(x.isfinite(), x, "x under the gaussian likelihood", "finite");
+    check_all(x.isfinite(), x, "x under the gaussian likelihood", "finite", columns_);
   }
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     Tensor mu = parameter(parameters, 0, event_dims_);
@@ -111,11 +103,10 @@ class GaussianLikelihood : public Likelihood {
 
  private:
   bool per_element_;
+  std::vector<std::string> columns_;
   int64_t event_dims_;
   Tensor log_var_;
 };
-
-int64_t event_dims(const Schema& schema) { return static_cast<int64_t>(schema.shape.size()); }
 
 }  // namespace
 
@@ -123,19 +114,20 @@ const Family<std::shared_ptr<Likelihood>, const Schema&>& likelihoods() {
   static const auto family = [] {
     Family<std::shared_ptr<Likelihood>, const Schema&> f("likelihood",
                                                          "what an observation x is, given z");
-    f.row<NoOptions>("bernoulli", "binary elements, or grey values in [0, 1] as cross-entropy",
-                     "Kingma & Welling 2014, appendix C.1",
-                     [](const NoOptions&, const Schema& schema) {
-                       return std::make_shared<BernoulliLikelihood>(event_dims(schema));
-                     });
+    f.row<NoOptions>(
+        "bernoulli", "binary elements, or grey values in [0, 1] as cross-entropy",
+        "Kingma & Welling 2014, appendix C.1", [](const NoOptions&, const Schema& schema) {
+          return std::make_shared<BernoulliLikelihood<Bernoulli>>("bernoulli", 1e-3, schema);
+        });
     f.row<NoOptions>("continuous-bernoulli", "elements in [0, 1] with a normalised density",
                      "Loaiza-Ganem & Cunningham 2019", [](const NoOptions&, const Schema& schema) {
-                       return std::make_shared<ContinuousBernoulliLikelihood>(event_dims(schema));
+                       return std::make_shared<BernoulliLikelihood<ContinuousBernoulli>>(
+                           "continuous-bernoulli", 1e-2, schema);
                      });
     f.row<GaussianOptions>("gaussian", "real elements with a fixed, learned or decoded scale",
                            "Kingma & Welling 2014, appendix C.2; learned scale: Rybkin et al. 2021",
                            [](const GaussianOptions& o, const Schema& schema) {
-                             return std::make_shared<GaussianLikelihood>(o, event_dims(schema));
+                             return std::make_shared<GaussianLikelihood>(o, schema);
                            });
     return f;
   }();

@@ -54,6 +54,10 @@ class Likelihood : public torch::nn::Module {
   virtual Tensor output_bias(const Tensor& mean, const Tensor& variance) const = 0;
 };
 
+/// The smallest standard deviation under the gaussian likelihood: with it a perfect reconstruction
+/// has a finite density.
+inline constexpr double kGaussianScaleFloor = 1e-3;
+
 /// Made for a data set: its schema says the event's shape.
 const Family<std::shared_ptr<Likelihood>, const Schema&>& likelihoods();
 

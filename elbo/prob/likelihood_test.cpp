@@ -237,6 +237,15 @@ TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
 INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract,
                          ::testing::ValuesIn(testing::variants(likelihoods())));
 
+TEST(ContinuousBernoulli, DrawsHaveTheMeanAndVarianceOfTheirLogits) {
+  Tensor l = at::tensor({-3.0f, -0.11f, -0.05f, -2e-3f, -1e-5f, 0.0f, 1e-5f, 2e-3f, 0.05f, 0.11f});
+  ContinuousBernoulli p(l.unsqueeze(1));
+  Rng rng(1, "draws");
+  Tensor x = p.sample(rng, 400000).to(at::kDouble).squeeze(-1);  // standard error 5e-4
+  EXPECT_LT(max_difference(x.mean(0), p.mean().squeeze(-1)), 2.5e-3);
+  EXPECT_LT(max_difference(x.var(0), p.variance().squeeze(-1)), 2.5e-3);
+}
+
 TEST(ContinuousBernoulli, ValuesAndMomentsByQuadrature) {
   // Around 0 lies the seam between the series and the closed form.
   Tensor l = at::tensor({-40.0, -3.0, -0.1, -0.0999, -1e-6, 0.0, 0.05, 0.0999, 0.1, 3.0, 40.0},

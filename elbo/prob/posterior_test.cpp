@@ -144,7 +144,7 @@ class PriorContract : public ::testing::TestWithParam<Part> {};
 
 TEST_P(PriorContract, IsADistributionOverZ) {
   Rng rng(4, "prior");
-  auto prior = priors().make(GetParam(), PriorContext{2, {3}});
+  auto prior = priors().make(GetParam(), 2);
   prior->to(at::kDouble);
   prior->start_from(normal(rng, {8, 3}, at::kDouble), rng);
   EncodeFn encode = [](const Tensor& x) {

@@ -19,13 +19,12 @@ class NormalPrior : public Prior {
 
 }  // namespace
 
-const Family<std::shared_ptr<Prior>, const PriorContext&>& priors() {
+const Family<std::shared_ptr<Prior>, int64_t>& priors() {
   static const auto family = [] {
-    Family<std::shared_ptr<Prior>, const PriorContext&> f("prior", "p(z), before x is seen");
-    f.row<NoOptions>("normal", "standard normal N(0, I)", "Kingma & Welling 2014",
-                     [](const NoOptions&, const PriorContext& c) {
-                       return std::make_shared<NormalPrior>(c.latent);
-                     });
+    Family<std::shared_ptr<Prior>, int64_t> f("prior", "p(z), before x is seen");
+    f.row<NoOptions>(
+        "normal", "standard normal N(0, I)", "Kingma & Welling 2014",
+        [](const NoOptions&, int64_t latent) { return std::make_shared<NormalPrior>(latent); });
     return f;
   }();
   return family;

@@ -22,12 +22,7 @@ class Prior : public torch::nn::Module {
   virtual void start_from(const Tensor& /*x*/, Rng&) {}
 };
 
-/// What a prior is made for.
-struct PriorContext {
-  int64_t latent = 0;                ///< Z
-  std::vector<int64_t> event_shape;  ///< of x, as the encoder takes it
-};
-
-const Family<std::shared_ptr<Prior>, const PriorContext&>& priors();
+/// Made for Z latent dimensions.
+const Family<std::shared_ptr<Prior>, int64_t>& priors();
 
 }  // namespace elbo

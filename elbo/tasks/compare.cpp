@@ -208,7 +208,8 @@ Value Comparison::to_value() const {
 }
 
 Comparison compare(const std::vector<Path>& folders, const Path& html) {
-  ELBO_CHECK(folders.size() >= 2, Code::usage, "{} run to compare; expected two or more",
+  ELBO_CHECK(folders.size() >= 2, Code::usage,
+             "compare needs two runs or more, got {}\nName them: elbo compare RUN RUN",
              folders.size());
   std::vector<Run> runs;
   for (const Path& folder : folders) runs.push_back(open_run(folder));
@@ -223,6 +224,15 @@ Comparison compare(const std::vector<Path>& folders, const Path& html) {
     ELBO_CHECK(t.schema.kind == data.schema.kind && t.schema.shape == data.schema.shape, Code::data,
                "{} takes {}, but {} takes {}\nCompare runs on data of one shape.", out.names[i],
                t.schema.shape_text(), out.names[0], data.schema.shape_text());
+    ELBO_CHECK(t.schema.columns.empty() || data.schema.columns.empty() ||
+                   t.schema.columns == data.schema.columns,
+               Code::data,
+               "{} takes the columns {}, but {} takes {}\nCompare runs on the same columns.",
+               out.names[i], fmt::join(t.schema.columns, ", "), out.names[0],
+               fmt::join(data.schema.columns, ", "));
+    if (is_own_data(runs[i], runs[0].config.data.path)) {
+      check_unchanged(runs[i].folder, runs[i].config.data.path, data);
+    }
     out.evaluations.push_back(evaluate(*t.model, *t.pipeline, *held_out, runs[0].config.eval,
                                        static_cast<uint64_t>(runs[0].config.seed)));
     out.evaluations.back().metrics.push_back(reconstruction_rmse(runs[i], *held_out));

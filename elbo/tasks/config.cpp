@@ -128,13 +128,15 @@ ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upp
   if (!is_image) {
     int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, 16);
     values["model"]["latent"] = latent;
-    why.push_back(fmt::format("{} columns: {} latent dimensions", schema.size(), latent));
+    why.push_back(fmt::format("{}: {}", counted(schema.size(), "column"),
+                              counted(latent, "latent dimension")));
   }
   const Value* likelihood = upper.find_path("model.likelihood");
   if (likelihood) {  // the transform follows the likelihood that was asked for
-    bool bernoulli = Part::from_value(*likelihood).type == "bernoulli";
-    Value::List steps = {is_image ? "unit" : bernoulli ? "min-max" : "standardise"};
-    if (is_image && bernoulli && schema.shape[0] == 1) steps.push_back("binarise");
+    std::string type = Part::from_value(*likelihood).type;
+    bool bounded = type == "bernoulli" || type == "continuous-bernoulli";
+    Value::List steps = {is_image ? "unit" : bounded ? "min-max" : "standardise"};
+    if (is_image && type == "bernoulli" && schema.shape[0] == 1) steps.push_back("binarise");
     values["data"]["transform"] = steps;
   }
   return {"data", std::move(values)};

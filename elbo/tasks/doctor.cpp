@@ -25,14 +25,11 @@ class Examination {
     readable = try_to([&] { history_ = read_history(folder_); }) && readable;
     if (config_) look_at_training();
     if (readable && data_is_the_same()) {
-      std::vector<Finding> of_model = summarise(folder_, false).findings;
+      std::vector<Finding> of_model;
+      try_to([&] { of_model = summarise(folder_, false).findings; });
       found_.insert(found_.end(), of_model.begin(), of_model.end());
     }
-    auto gravity = [](const Finding& f) {
-      return f.level == "bad" ? 0 : f.level == "warn" ? 1 : 2;
-    };
-    std::stable_sort(found_.begin(), found_.end(),
-                     [&](auto& a, auto& b) { return gravity(a) < gravity(b); });
+    sort_findings(found_);
     return found_;
   }
 
@@ -81,16 +78,16 @@ class Examination {
           "Lower train.lr or set train.clip=1",
           factor.y.back());
     } else if (!skipped.y.empty() && skipped.y.back() > 0) {
-      say("warn", "{} non-finite step{} skipped. Lower train.lr or set train.clip=1",
-          skipped.y.back(), skipped.y.back() == 1 ? "" : "s");
+      say("warn", "{} skipped. Lower train.lr or set train.clip=1",
+          counted(static_cast<int64_t>(skipped.y.back()), "non-finite step"));
     }
   }
 
   void look_at_progress() {
     int64_t done = history_.back().at("epoch").as_integer();
     if (done < config_->train.epochs) {
-      say("warn", "{} of {} epochs done: go on with elbo resume {}", done, config_->train.epochs,
-          folder_.string());
+      say("warn", "{} of {} done: go on with elbo resume {}", done,
+          counted(config_->train.epochs, "epoch"), folder_.string());
     }
     Series held_out = history_of(history_, "valid", config_->train.stop_on);
     size_t n = held_out.y.size(), tail = std::max<size_t>(1, n / 10);
@@ -101,26 +98,17 @@ class Examination {
         *std::min_element(held_out.y.begin(), held_out.y.end()) == held_out.y[n - 1];
     if (last_is_best && late > kStillGaining * gain) {
       say("warn",
-          "still improving at the end: the last {} epoch{} brought {:.2g} nats. Train longer "
+          "still improving at the end: the last {} brought {:.2g} nats. Train longer "
           "(train.epochs={})",
-          tail, tail == 1 ? "" : "s", late, 2 * config_->train.epochs);
+          counted(static_cast<int64_t>(tail), "epoch"), late, 2 * config_->train.epochs);
     }
   }
 
   bool data_is_the_same() {
-    std::string fingerprint;
-    if (!try_to([&] { fingerprint = open_for(*opened_, "").fingerprint; }, "warn")) return false;
-    std::string kept;
-    if (!try_to([&] {
-          Path path = folder_ / "run.json";
-          kept = parse_json(read_text(path), path.string()).at("data").at("sha256").as_string();
-        })) {
-      return false;
-    }
-    if (kept == fingerprint) return true;
-    say("bad", "{} has changed since the run began: its numbers here are of other data",
-        config_->data.path);
-    return true;
+    DataSource data;
+    auto seed = static_cast<uint64_t>(config_->seed);
+    return try_to([&] { data = open_data(config_->data, seed); }, "warn") &&
+           try_to([&] { check_unchanged(folder_, config_->data.path, data); });
   }
 
   Path folder_;

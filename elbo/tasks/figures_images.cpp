@@ -117,9 +117,9 @@ Figure traversal_figure(const Scene& scene) {
   for (double v : found.positions) layout.heads.push_back(fmt::format("{:+.1f}", v));
   layout.heads[static_cast<size_t>(options.steps / 2)] = "0";
   return {"traversals",
-          fmt::format("The {} latent dimension{} of largest KL, each moved from -3 to 3 while the "
+          fmt::format("The {} of largest KL, each moved from -3 to 3 while the "
                       "others stay at 0; decoder means.",
-                      strips.size(), strips.size() == 1 ? "" : "s"),
+                      counted(static_cast<int64_t>(strips.size()), "latent dimension")),
           picture_strips(strips, layout)};
 }
 

@@ -20,7 +20,7 @@ struct Inspection {
 
 /// A run folder, a model folder, or a .safetensors, .npy, .npz, .idx (also gzip) or other file that
 /// a reader knows. Contents decide, not names. Throws Error(Code::data) or Error(Code::model) for
-/// what is damaged, Error(Code::usage) for what is not there.
+/// what is damaged, Error(Code::data) for what is not there.
 Inspection inspect(const Path& path);
 
 }  // namespace elbo

@@ -45,13 +45,6 @@ void TraverseOptions::fields(Fields& f) {
   DecodeOptions::fields(f);
 }
 
-std::vector<int64_t> spaced_rows(int64_t size, int64_t n) {
-  if (n <= 0 || n > size) n = size;
-  std::vector<int64_t> rows(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) rows[static_cast<size_t>(i)] = i * size / n;
-  return rows;
-}
-
 int64_t latent_size(const Model& model) {
   std::vector<int64_t> sizes = model.latent_sizes();
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
@@ -94,8 +87,8 @@ Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options) {
   EvalMode mode(model);
   const int64_t size = latent_size(model);
   ELBO_CHECK(z.dim() >= 1 && z.size(-1) == size, Code::data,
-             "latents of shape {}, but the model has {} latent dimensions",
-             shape_text(z.sizes().vec()), size);
+             "latents of shape {}, but the model has {}", shape_text(z.sizes().vec()),
+             counted(size, "latent dimension"));
   Tensor flat = z.reshape({-1, size}).to(at::kFloat);
   std::string place = first_place(flat.isfinite().logical_not());
   ELBO_CHECK(place.empty(), Code::data, "latents: not finite at {}", place);

@@ -103,9 +103,6 @@ struct Traversal {
 /// the posterior mean of a row. Throws Error(Code::usage) for a dimension or row that is not there.
 Traversal traverse(const Run& run, const Dataset& data, const TraverseOptions& options);
 
-/// n rows of a data set, evenly spaced; all of them when n is 0 or too many.
-std::vector<int64_t> spaced_rows(int64_t size, int64_t n);
-
 /// Latent dimensions of a model in all.
 int64_t latent_size(const Model& model);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "elbo/core/metric.h"
 #include "elbo/io/csv.h"
 #include "elbo/io/image.h"
 #include "elbo/io/npy.h"
@@ -88,6 +89,12 @@ Tensor latents_of_csv(const Path& path, int64_t size) {
     auto it = std::find(table.header.begin(), table.header.end(), fmt::format("z{}", j));
     if (it != table.header.end()) columns.push_back(static_cast<size_t>(it - table.header.begin()));
   }
+  std::string beyond = fmt::format("z{}", size);
+  ELBO_CHECK(std::find(table.header.begin(), table.header.end(), beyond) == table.header.end(),
+             Code::data,
+             "{}: has a column '{}', but the model has {}\nThese latents are another "
+             "model's.",
+             path.string(), beyond, counted(size, "latent dimension"));
   for (size_t c = 0; c < table.columns && columns.empty(); ++c) columns.push_back(c);
   Tensor out = at::empty({int64_t(table.rows()), int64_t(columns.size())}, at::kFloat);
   float* value = out.data_ptr<float>();
@@ -111,8 +118,8 @@ Tensor read_latents(const Path& path, int64_t size) {
              : extension == ".csv" ? latents_of_csv(path, size)
                                    : to_tensor(parse_npy(read_file(path), path.string()));
   ELBO_CHECK(z.dim() >= 1 && z.numel() > 0 && z.size(-1) == size, Code::data,
-             "{}: latents of shape {}, but the model has {} latent dimensions", path.string(),
-             shape_text(z.sizes().vec()), size);
+             "{}: latents of shape {}, but the model has {}", path.string(),
+             shape_text(z.sizes().vec()), counted(size, "latent dimension"));
   return z;
 }
 

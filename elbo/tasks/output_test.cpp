@@ -61,6 +61,8 @@ TEST(Latents, RefusesAnotherNumberOfDimensionsAndText) {
   Path path = test_folder() / "z.csv";
   write_file(path, "z0,z1\n1,2\n");
   EXPECT_THROW(read_latents(path, 3), Error);
+  write_file(path, "z0,z1,z2\n1,2,3\n");
+  EXPECT_THROW(read_latents(path, 2), Error);
   write_file(path, "z0,z1\n1,two\n");
   try {
     read_latents(path, 2);

@@ -32,14 +32,7 @@ Value RunSummary::to_value() const {
   Value out = evaluation.to_value();
   out["run"] = folder.string();
   out["split"] = split;
-  Value::List said;
-  for (const Finding& finding : findings) {
-    Value one;
-    one["level"] = finding.level;
-    one["text"] = finding.text;
-    said.push_back(std::move(one));
-  }
-  out["findings"] = said;
+  out["findings"] = findings_to_value(findings);
   if (!report.empty()) out["report"] = report.string();
   return out;
 }
@@ -47,11 +40,10 @@ Value RunSummary::to_value() const {
 std::string model_text(const Run& run) {
   const TrainedModel& t = run.trained;
   std::string parameters = format_number(static_cast<double>(parameter_count(*t.model))).value;
-  return fmt::format(
-      "{} on {}: {}, {} latent dimension{}, {} posterior, {} likelihood, {} parameters",
-      t.options.kind.type, t.schema.name, t.schema.shape_text(), t.options.latent,
-      t.options.latent == 1 ? "" : "s", t.options.posterior.type, t.options.likelihood.type,
-      parameters);
+  return fmt::format("{} on {}: {}, {}, {} posterior, {} likelihood, {} parameters",
+                     t.options.kind.type, t.schema.name, t.schema.shape_text(),
+                     counted(t.options.latent, "latent dimension"), t.options.posterior.type,
+                     t.options.likelihood.type, parameters);
 }
 
 RunSummary summarise(const Path& folder, bool wants_report) {

@@ -24,7 +24,7 @@ struct RunSummary {
 /// Evaluates the best model of a run on its held-out split, says what that means and, when asked,
 /// writes report.html and plots/ into its folder, in the place of those already there. The same run
 /// gives the same bytes.
-RunSummary summarise(const Path& run, bool write_report);
+RunSummary summarise(const Path& run, bool wants_report);
 
 /// The report itself, from what is open already. Returns the path of report.html.
 Path write_report(const Run& run, const DataSource& data, const RunSummary& summary);

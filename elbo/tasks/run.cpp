@@ -19,6 +19,22 @@ int64_t set_threads(int64_t threads) {
   return used;
 }
 
+namespace {
+
+/// What an autoencoder can be measured by and watched for: it has no density q(z|x) and no KL.
+void settle_for_autoencoder(ResolvedConfig& resolved) {
+  ELBO_CHECK(resolved.config.eval.samples == 0, Code::usage,
+             "eval.samples: the importance-weighted bound needs the density of q(z|x), and a plain "
+             "autoencoder has none\nSet eval.samples = 0, or train with "
+             "model.posterior=diagonal.");
+  if (resolved.config.train.stop_on != "neg_elbo") return;
+  resolved.config.train.stop_on = "recon";
+  resolved.values["train"]["stop_on"] = "recon";
+  resolved.origins["train.stop_on"] = "model";
+}
+
+}  // namespace
+
 Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Plan plan;
   RunConfig asked = resolve(layers).config;
@@ -31,12 +47,22 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   plan.resolved = resolve(all);
   const RunConfig& config = plan.resolved.config;
 
+  const Schema& schema = plan.data.schema;
+  plan.why.insert(plan.why.end(), plan.data.notes.begin(), plan.data.notes.end());
+  if (!schema.columns.empty() && !schema.target.empty() && config.data.target.empty()) {
+    plan.why.push_back(fmt::format(
+        "column '{}' is taken as the labels, by its name (--target none makes it a feature)",
+        schema.target));
+  }
+
   plan.fresh.options = config.model;
   plan.fresh.schema = plan.data.schema;
   plan.fresh.pipeline = std::make_shared<Pipeline>(config.data.transform, plan.data.schema);
   plan.fresh.pipeline->fit(*plan.data.train);
   Rng rng(static_cast<uint64_t>(config.seed), "model/init");
   plan.fresh.model = make_model(config.model, plan.data.schema, rng);
+  if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
+  check_engine(config.train.engine, config.objective, *plan.fresh.model);
   return plan;
 }
 
@@ -85,19 +111,26 @@ Value run_description(const Plan& plan) {
   return out;
 }
 
+/// Everything decided, and where the data lies in words that mean the same from any folder.
+Value stored_values(const Plan& plan) {
+  Value out = plan.resolved.values;
+  if (plan.data.format == "shipped") {
+    out["data"]["reader"] = "shipped";
+  } else {
+    out["data"]["path"] = std::filesystem::absolute(plan.resolved.config.data.path).string();
+  }
+  return out;
+}
+
 }  // namespace
 
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop) {
+  Value values = stored_values(plan);
   bool made_parent = !std::filesystem::exists(parent);
   Path folder = make_unique_folder(parent, name).lexically_normal();
   FolderLock lock(folder);
   try {
-    // Resolved and absolute, so that the run can be resumed from anywhere.
-    Value values = plan.resolved.values;
-    std::string path = plan.resolved.config.data.path;
-    if (std::filesystem::exists(path)) path = std::filesystem::absolute(path).string();
-    values["data"]["path"] = path;
     write_file(folder / "run.json", to_json(run_description(plan), 2) + "\n");
     write_file(folder / "config.toml", to_toml(values));
     TrainContext context = context_of(plan, folder, listener, stop);
@@ -133,13 +166,17 @@ RunResult resume_run(const Path& folder, TrainListener* listener, const std::ato
   Value config = config_values(folder);
   FolderLock lock(folder);
   Plan plan = make_plan({{(folder / "config.toml").string(), config}});
-  Value described = parse_json(read_text(folder / "run.json"), (folder / "run.json").string());
-  ELBO_CHECK(described.at("data").at("sha256").as_string() == plan.data.fingerprint, Code::data,
-             "{} has changed since the run began\nRestore the file, or train anew.",
-             plan.resolved.config.data.path);
+  check_unchanged(folder, plan.resolved.config.data.path, plan.data);
   TrainContext context = context_of(plan, folder, listener, stop);
   bool has_checkpoint = std::filesystem::exists(folder / "last");
   return {folder, train(context, has_checkpoint)};
+}
+
+void check_unchanged(const Path& folder, const std::string& path, const DataSource& data) {
+  Path described = folder / "run.json";
+  Value then = parse_json(read_text(described), described.string());
+  ELBO_CHECK(then.at("data").at("sha256").as_string() == data.fingerprint, Code::data,
+             "{} has changed since the run began\nRestore the file, or train anew.", path);
 }
 
 Run open_run(const Path& folder) {
@@ -167,17 +204,31 @@ DatasetPtr held_out_split(const DataSource& data, std::string& name) {
   return data.train;
 }
 
+bool is_own_data(const Run& run, const std::string& path) {
+  const DataOptions& own = run.config.data;
+  if (path.empty()) return true;
+  auto shipped = readers().make("shipped");
+  if (own.reader.type == "shipped" || shipped->accepts(own.path, {})) {
+    return path == own.path && shipped->accepts(path, {});
+  }
+  std::error_code error;
+  return std::filesystem::equivalent(path, own.path, error);
+}
+
 DataSource open_for(const Run& run, const std::string& path) {
   DataOptions options = run.config.data;
-  if (!path.empty()) {
+  bool is_own = is_own_data(run, path);
+  if (!is_own) {  // whole, not split again
     options.path = path;
-    if (path != run.config.data.path) {  // whole, not split again
-      options.reader = Part("auto");
-      options.valid = options.test = 0;
-      options.limit = 0;
-    }
+    std::string reader = reader_for(path);
+    bool other = !reader.empty() && reader != options.reader.type;
+    if (other || options.reader.type == "shipped") options.reader = "auto";
+    options.valid = options.test = 0;
+    options.limit = 0;
   }
-  DataSource data = open_data(options, static_cast<uint64_t>(run.config.seed));
+  const Schema* model = is_own ? nullptr : &run.trained.schema;
+  DataSource data = open_data(options, static_cast<uint64_t>(run.config.seed), model);
+  if (is_own) check_unchanged(run.folder, options.path, data);
   ELBO_CHECK(data.schema.shape == run.trained.schema.shape, Code::data,
              "{}: {}, but the model takes {}", options.path, data.schema.shape_text(),
              run.trained.schema.shape_text());

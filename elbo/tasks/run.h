@@ -51,9 +51,17 @@ Run open_run(const Path& folder);
 /// `name` is what was taken.
 DatasetPtr held_out_split(const DataSource& data, std::string& name);
 
-/// Data given apart from a run, prepared for its model; throws Error(Code::data) when its shape is
-/// not the one the model takes.
+/// Whether the path leads to the data that the run was trained on, however it is spelled; "" does.
+bool is_own_data(const Run& run, const std::string& path);
+
+/// Data for a run's model: its own, split as it was in training, or other data, whole, read with
+/// the run's reader where that accepts it. Columns with names are brought into the model's order.
+/// Throws Error(Code::data) when the run's own data has changed, or when the columns or the shape
+/// are not those the model takes.
 DataSource open_for(const Run& run, const std::string& path);
+
+/// Throws Error(Code::data) unless the data is what the run in the folder began with.
+void check_unchanged(const Path& folder, const std::string& path, const DataSource& data);
 
 /// Sets the number of threads LibTorch computes with and returns it; 0 takes every core.
 int64_t set_threads(int64_t threads);

@@ -59,4 +59,23 @@ std::string first_place(const Tensor& bad) {
   return shape_text(index.as<int64_t>());
 }
 
+void check_all(const Tensor& ok, const Tensor& value, const std::string& role, const char* law,
+               const std::vector<std::string>& columns, const std::string& remedy) {
+  if (ok.all().item<bool>()) return;
+  Tensor bad = ok.logical_not(), first = bad.nonzero()[0];
+  auto last = static_cast<size_t>(first[-1].item<int64_t>());
+  std::string column = last < columns.size() ? fmt::format(", column '{}'", columns[last]) : "";
+  fail(Code::data, "{} must be {}: got {} at {}{}{}{}", role, law,
+       value.expand_as(bad).masked_select(bad)[0].item<double>(), first_place(bad), column,
+       remedy.empty() ? "" : "\n", remedy);
+}
+
+void check_unit(const Tensor& x, const std::string& role, const std::vector<std::string>& columns,
+                const std::string& remedy) {
+  if (x.numel() == 0) return;
+  auto [low, high] = x.aminmax();  // NaN where x has one
+  if (low.item<double>() >= 0 && high.item<double>() <= 1) return;
+  check_all((x >= 0).logical_and(x <= 1), x, role, "in [0, 1]", columns, remedy);
+}
+
 }  // namespace elbo

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "elbo/io/array.h"
 #include "elbo/tensor/torch.h"
@@ -19,5 +21,13 @@ at::Device parse_device(const std::string& name);
 
 /// "[2, 17]": the place of the first element for which `bad` (bool) holds; empty when none does.
 std::string first_place(const Tensor& bad);
+
+/// Throws Error(Code::data): "<role> must be <law>: got -0.3 at [2, 17]" unless `ok` holds
+/// everywhere. `columns`, where there are any, name the last dimension.
+void check_all(const Tensor& ok, const Tensor& value, const std::string& role, const char* law,
+               const std::vector<std::string>& columns = {}, const std::string& remedy = "");
+/// The same for the law "in [0, 1]", in one pass over values that hold it.
+void check_unit(const Tensor& x, const std::string& role,
+                const std::vector<std::string>& columns = {}, const std::string& remedy = "");
 
 }  // namespace elbo

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tensor/schema.h"
 
+#include "elbo/core/metric.h"
+
 namespace elbo {
 
 int64_t Schema::size() const {
@@ -13,7 +15,7 @@ std::string Schema::shape_text() const {
   if (kind == "image" && shape.size() == 3) {
     return fmt::format("{}x{} {}", shape[1], shape[2], shape[0] == 1 ? "grey" : "colour");
   }
-  return fmt::format("{} column{}", size(), size() == 1 ? "" : "s");
+  return counted(size(), "column");
 }
 
 Value Schema::to_value() const {

@@ -4,9 +4,12 @@
 #include "elbo/tensor/convert.h"
 #include "elbo/tensor/random.h"
 #include "elbo/tensor/tensor_file.h"
+#include "elbo/tensor/testing.h"
 
 namespace elbo {
 namespace {
+
+using testing::error_of;
 
 TEST(Random, EqualsTheGeneratorWhateverTheShape) {
   Rng a(1, "s"), b(1, "s");
@@ -84,6 +87,23 @@ TEST(TensorFile, RoundTripsByteForByte) {
   module.a.data().fill_(2.5);
   Bytes bytes = encode_tensors(state_of(module));
   EXPECT_EQ(encode_tensors(parse_tensors(bytes, "t")), bytes);
+}
+
+TEST(CheckAll, NamesRoleValueAndPlace) {
+  Tensor scale = at::ones({3, 20});
+  scale[2][17] = -0.5;
+  EXPECT_EQ(error_of([&] { check_all(scale > 0, scale, "scale", "> 0"); }),
+            "data: scale must be > 0: got -0.5 at [2, 17]");
+  EXPECT_EQ(error_of([&] { check_all(scale < 2, scale, "scale", "< 2"); }), "");
+  EXPECT_EQ(error_of([&] {
+              check_unit(scale, "scale", {"a", "b"}, "Scale it.");
+            }),
+            "data: scale must be in [0, 1]: got -0.5 at [2, 17]\nScale it.");
+  EXPECT_EQ(error_of([&] {
+              check_unit(scale.narrow(1, 16, 2), "scale", {"a", "b"});
+            }),
+            "data: scale must be in [0, 1]: got -0.5 at [2, 1], column 'b'");
+  EXPECT_EQ(error_of([&] { check_unit(scale.abs(), "scale"); }), "");
 }
 
 }  // namespace

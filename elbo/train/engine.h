@@ -46,13 +46,16 @@ std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>
 
 /// Runs dense flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
 /// at::get_num_threads() threads. Its gradients are left in the parameters' grad.
-/// Throws Error(Code::usage) with why_not_fused's reason.
+/// The model must pass check_engine.
 std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
                                           std::shared_ptr<Model> model,
                                           const EngineOptions& options);
 
 /// Why the fused engine cannot train this; empty when it can.
 std::string why_not_fused(const ObjectiveOptions& objective, const Model& model);
+
+/// Throws Error(Code::usage) if it is the fused engine that is asked for, and it cannot train this.
+void check_engine(const std::string& name, const ObjectiveOptions& objective, const Model& model);
 
 /// The engine asked for: "autograd", "fused", or "auto", which is the fused one where it can.
 std::unique_ptr<Engine> make_engine(const std::string& name, const ObjectiveOptions& objective,

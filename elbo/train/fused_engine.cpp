@@ -116,12 +116,17 @@ std::string why_not_fused(const ObjectiveOptions& objective, const Model& model)
   return parts ? fused::why_not_planned(*parts) : "the model is not a flat VAE";
 }
 
+void check_engine(const std::string& name, const ObjectiveOptions& objective, const Model& model) {
+  if (name != "fused") return;
+  std::string why = why_not_fused(objective, model);
+  ELBO_CHECK(why.empty(), Code::usage,
+             "train.engine: the fused engine cannot train this: {}\nUse auto or autograd.", why);
+}
+
 std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
                                           std::shared_ptr<Model> model,
                                           const EngineOptions& options) {
-  std::string why = why_not_fused(objective, *model);
-  ELBO_CHECK(why.empty(), Code::usage,
-             "train.engine: fused cannot train this: {}\nUse auto or autograd.", why);
+  check_engine("fused", objective, *model);
   return std::make_unique<FusedEngine>(objective, std::move(model), options);
 }
 

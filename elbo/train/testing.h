@@ -49,7 +49,7 @@ inline Tensor plane(int64_t n, std::string_view stream) {
   return at::matmul(normal(rng, {n, 2}), map) + 0.1 * normal(rng, {n, 4});
 }
 
-/// A data set that counts its batches and spoils chosen ones.
+/// A data set that counts its batches and spoils chosen ones with values whose squares overflow.
 class FaultyDataset : public Dataset {
  public:
   FaultyDataset(DatasetPtr base, std::function<bool(int64_t)> is_bad)
@@ -58,7 +58,7 @@ class FaultyDataset : public Dataset {
   const Schema& schema() const override { return base_->schema(); }
   Batch get(std::span<const int64_t> rows) const override {
     Batch out = base_->get(rows);
-    if (is_bad_(calls_++)) out.x.fill_(std::numeric_limits<float>::quiet_NaN());
+    if (is_bad_(calls_++)) out.x.fill_(1e30F);
     return out;
   }
 

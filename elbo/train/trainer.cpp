@@ -43,6 +43,7 @@ constexpr double kRollBackFactor = 0.3;
 constexpr const char* kRemedy =
     "\nLower train.lr, set train.clip = 1, or check the data with `elbo describe`.";
 constexpr int64_t kExamplesToStartFrom = 10000;
+constexpr int64_t kExamplesToCheck = 1000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -80,7 +81,7 @@ class Trainer {
     if (!resume) start();
     engine_ = make_engine(c_.train.engine, c_.objective, c_.trained.model,
                           {c_.train.optimizer, c_.train.clip});
-    if (c_.train.check_engine) check_engine();
+    if (c_.train.check_engine) compare_engines();
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
     if (!resume) check_stopping();
@@ -104,24 +105,33 @@ class Trainer {
     rows.resize(static_cast<size_t>(std::min<int64_t>(data_.size(), kExamplesToStartFrom)));
     std::sort(rows.begin(), rows.end());
     Batch batch = prepare(rows, 0);
-    check_support(batch);
+    check_support(batch, "train");
+    if (c_.data.valid) check_split(*c_.data.valid, "valid");
+    if (c_.data.test) check_split(*c_.data.test, "test");
     Rng rng = rng_.stream("start");
     at::NoGradGuard no_grad;
     model_.start_from(batch, rng);
   }
 
-  void check_support(const Batch& batch) const {
+  void check_split(const Dataset& data, const char* split) const {
+    TransformNoise noise = TransformNoise::for_evaluation();
+    for_each_batch(data, kExamplesToCheck, [&](Batch batch) {
+      check_support(c_.trained.pipeline->apply(std::move(batch), noise).to(c_.device), split);
+    });
+  }
+
+  void check_support(const Batch& batch, const char* split) const {
     try {
       model_.check_support(batch);
     } catch (const Error& e) {
-      throw Error(e.code(), e.message() +
+      throw Error(e.code(), fmt::format("{} rows: ", split) + e.message() +
                                 "\nChoose a model.likelihood that allows it, or a "
                                 "data.transform that brings the data there.");
     }
   }
 
   /// Throws Error(Code::failure) unless the engines agree on the first batch.
-  void check_engine() {
+  void compare_engines() {
     auto make_copy = [&] {
       Rng rng(c_.seed, "train/check");
       auto copy = make_model(c_.trained.options, c_.trained.schema, rng);
@@ -129,6 +139,7 @@ class Trainer {
       assign(state_of(*copy), state_of(model_), "copy");
       return copy;
     };
+    check_engine("fused", c_.objective, model_);
     auto first = make_copy(), second = make_copy();
     EngineOptions options{c_.train.optimizer, 0};
     auto autograd = make_engine("autograd", c_.objective, first, options);
@@ -195,6 +206,7 @@ class Trainer {
     int64_t end = std::min(begin + c_.train.batch, data_.size());
     std::span<const int64_t> rows(order.data() + begin, static_cast<size_t>(end - begin));
     Batch batch = prepare(rows, progress_.epoch);
+    if (progress_.epoch == 0) check_support(batch, "train");  // the first look at all rows
     Time time{progress_.step,
               static_cast<double>(progress_.epoch) +
                   static_cast<double>(progress_.step_in_epoch) / static_cast<double>(steps_),
@@ -296,8 +308,7 @@ class Trainer {
   }
 
   double watched_term(const std::map<std::string, double>& terms) const {
-    std::string name = c_.train.stop_on;
-    if (name == "neg_elbo" && !terms.count(name)) name = "recon";  // an autoencoder has no neg_elbo
+    const std::string& name = c_.train.stop_on;
     std::vector<std::string> names;
     for (const auto& [known, value] : terms) names.push_back(known);
     ELBO_CHECK(terms.count(name), Code::usage, "train.stop_on: no term '{}'{}", name,

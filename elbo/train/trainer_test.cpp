@@ -240,6 +240,45 @@ TEST_F(TrainerTest, ABatchLargerThanTheDataIsOneStepAnEpoch) {
   EXPECT_EQ(recorder.steps, options.epochs);
 }
 
+/// `x` with one value of row `row` out of the Bernoulli's support.
+DatasetPtr with_one_outside(Tensor x, int64_t row) {
+  x[row][2] = 1.5;
+  return table_of(x);
+}
+
+TEST_F(TrainerTest, EveryRowOfEverySplitMustBePossible) {
+  TrainOptions options = small_options();
+  Tensor possible = plane(12000, "rows").sigmoid(), few = possible.narrow(0, 0, 50);
+  for (const char* split : {"train", "valid", "test"}) {
+    TrainContext context = small_run(folder / split, options);
+    Schema schema = context.data.schema;
+    schema.columns = {"a", "b", "c", "d"};
+    context.trained.options.likelihood = "bernoulli";
+    Rng rng(1, "model");
+    context.trained.model = make_model(context.trained.options, schema, rng);
+    context.trained.pipeline = std::make_shared<Pipeline>(std::vector<Part>{}, schema);
+    context.data.train = table_of(possible);
+    context.data.valid = context.data.test = table_of(few);
+    bool is_train = std::string(split) == "train";
+    auto& part = is_train                        ? context.data.train
+                 : std::string(split) == "valid" ? context.data.valid
+                                                 : context.data.test;
+    // Of the training rows one that the run does not start from.
+    int64_t row = is_train ? Rng(3, "train/start").permutation(12000)[11000] : 37;
+    part = with_one_outside((is_train ? possible : few).clone(), row);
+    Recorder recorder;
+    watch(context, recorder);
+    std::string error = error_of([&] { train(context, false); });
+    EXPECT_TRUE(
+        error.starts_with(fmt::format("data: {} rows: x under the bernoulli likelihood "
+                                      "must be in [0, 1]: got 1.5 at [",
+                                      split)))
+        << error;
+    EXPECT_NE(error.find(", column 'c'\nChoose a model.likelihood"), std::string::npos) << error;
+    EXPECT_TRUE(recorder.records.empty());
+  }
+}
+
 class BadSteps : public TrainerTest {
  protected:
   /// Trains with the batches spoilt for which is_bad(number) holds; 0 is the look at the support,

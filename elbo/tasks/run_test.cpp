@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/tasks/run.h"
+
+#include <gtest/gtest.h>
+
+#include "elbo/tasks/doctor.h"
+#include "elbo/tasks/testing.h"
+
+namespace elbo {
+namespace {
+
+/// Stands in a folder of its own while it lives.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const std::string& name) : before_(std::filesystem::current_path()) {
+    Path folder = test_folder() / name;
+    std::filesystem::create_directories(folder);
+    std::filesystem::current_path(folder);
+  }
+  ~WorkingFolder() { std::filesystem::current_path(before_); }
+
+ private:
+  Path before_;
+};
+
+std::string error_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& e) {
+    return fmt::format("{}: {}", code_name(e.code()), e.message());
+  }
+  return "";
+}
+
+Plan plan_of(const std::string& toml) { return make_plan({{"test", parse_toml(toml, "test")}}); }
+
+Path put(const std::string& name, const std::string& text) {
+  Path path = test_folder() / name;
+  write_file(path, text);
+  return path;
+}
+
+/// "a,b\n0,10\n1,10.5\n..." with the columns of a table in this order; `text` names one of words.
+std::string rows_of(const std::vector<std::string>& columns, int rows) {
+  std::string out = fmt::format("{}\n", fmt::join(columns, ","));
+  for (int i = 0; i < rows; ++i) {
+    std::vector<std::string> cells;
+    for (const std::string& column : columns) {
+      cells.push_back(column == "text" ? fmt::format("word{}", i)
+                                       : fmt::format("{}", column[0] + i * (column[0] - 90) % 17));
+    }
+    out += fmt::format("{}\n", fmt::join(cells, ","));
+  }
+  return out;
+}
+
+Tensor first_row(const DataSource& data) {
+  std::vector<int64_t> row = {0};
+  return data.train->get(row).x[0];
+}
+
+bool has(const std::vector<std::string>& lines, const std::string& words) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](auto& line) { return line.find(words) != std::string::npos; });
+}
+
+TEST(TrainRun, ShippedDataIsNoFolderOfTheSameName) {
+  WorkingFolder inside("shipped");
+  Plan plan = plan_of("data.path = 'moons'\ntrain.epochs = 1\nthreads = 1");
+  Path folder = train_run(plan, ".", "moons", nullptr, nullptr).folder;
+  EXPECT_EQ(open_config(folder).data.path, "moons");
+  EXPECT_EQ(open_config(folder).data.reader.type, "shipped");
+  elbo::Run run = open_run("moons");  // where the name "moons" is a folder too
+  EXPECT_EQ(open_for(run, "").fingerprint, plan.data.fingerprint);
+  EXPECT_TRUE(is_own_data(run, "moons"));
+  EXPECT_NO_THROW(resume_run("moons", nullptr, nullptr));
+  EXPECT_EQ(plan_of("data.path = 'moons'").data.format, "shipped");
+  EXPECT_EQ(error_of([] { plan_of("data.path = './moons'"); }),
+            "data: ./moons: a run folder, not data\nName the file or folder that holds the "
+            "examples.");
+}
+
+TEST(MakePlan, HeldOutRowsBeyondTheTrainingRangeDoNotEndARun) {
+  for (const char* likelihood : {"bernoulli", "continuous-bernoulli"}) {
+    for (int seed : {1, 2}) {
+      std::string name = fmt::format("{}-{}", likelihood, seed);
+      EXPECT_EQ(error_of([&] {
+                  train_tiny(name, "moons",
+                             fmt::format("seed = {}\nmodel.likelihood = '{}'", seed, likelihood));
+                }),
+                "")
+          << name;
+    }
+  }
+}
+
+TEST(MakePlan, SaysWhichColumnItTookAsLabels) {
+  Path path = put("xy.csv", rows_of({"x", "y"}, 40));
+  const std::string words = "column 'y' is taken as the labels";
+  EXPECT_TRUE(has(plan_of(fmt::format("data.path = '{}'", path.string())).why, words));
+  std::string asked = fmt::format("data.path = '{}'\ndata.target = ", path.string());
+  EXPECT_FALSE(has(plan_of(asked + "'y'").why, words));
+  EXPECT_EQ(plan_of(asked + "'none'").data.schema.columns, (std::vector<std::string>{"x", "y"}));
+}
+
+TEST(MakePlan, SaysThatAnArrayOfNumbersIsReadAsATable) {
+  Path path = test_folder() / "floats.npy";
+  write_file(path, encode_npy(make_array(DType::f32, {20, 4, 5})));
+  std::string data = fmt::format("data.path = '{}'\n", path.string());
+  EXPECT_TRUE(has(plan_of(data).why, "f32 [20, 4, 5] is read as 20 columns; images are u8"));
+  EXPECT_NE(error_of([&] { plan_of(data + "model.encoder = 'conv'"); }).find("u8 [N, H, W]"),
+            std::string::npos);
+}
+
+TEST(MakePlan, AnAutoencoderIsWatchedAndMeasuredByWhatItHas) {
+  EXPECT_TRUE(error_of([] {
+                plan_of("data.path = 'moons'\nmodel.posterior = 'point'\neval.samples = 5");
+              }).starts_with("usage: eval.samples: the importance-weighted bound"));
+  Path folder =
+      train_tiny("autoencoder", table_file(), "data.target = 'kind'\nmodel.posterior = 'point'");
+  EXPECT_EQ(open_config(folder).train.stop_on, "recon");
+  EXPECT_TRUE(open_run(folder).trained.metrics.find("recon"));
+  EXPECT_FALSE(open_run(folder).trained.metrics.find("neg_elbo"));
+}
+
+TEST(OpenFor, BringsNamedColumnsIntoTheModelsOrder) {
+  elbo::Run run = open_run(train_tiny("order", put("order.csv", rows_of({"a", "b", "c"}, 60))));
+  std::vector<std::string> turned = {"c", "a", "b"};
+  DataSource same = open_for(run, put("same.csv", rows_of({"a", "b", "c"}, 30)).string());
+  DataSource other = open_for(run, put("turned.csv", rows_of(turned, 30)).string());
+  EXPECT_EQ(other.schema.columns, run.trained.schema.columns);
+  EXPECT_TRUE(at::equal(first_row(same), first_row(other)));
+  EXPECT_EQ(error_of([&] {
+              open_for(run, put("differ.csv", rows_of({"a", "d", "c"}, 30)).string());
+            }),
+            fmt::format("data: {}: not the columns the model takes: no b; d unknown to it\nIt "
+                        "takes a, b, c.",
+                        (test_folder() / "differ.csv").string()));
+}
+
+TEST(OpenFor, NeedsNoLabels) {
+  elbo::Run run = open_run(table_run());
+  Path bare = put("bare.csv", "height,width\n8.5,800\n6,600\n");
+  DataSource data = open_for(run, bare.string());
+  EXPECT_EQ(data.train->size(), 2);
+  EXPECT_EQ(first_row(data)[0].item<float>(), 800);
+  EXPECT_EQ(data.schema.target, "");
+}
+
+TEST(OpenFor, TakesLabelsFromAnotherFileForTheRunsOwnDataOnly) {
+  WorkingFolder inside("arrays");
+  write_file("x.npy", encode_npy(make_array(DType::f32, {60, 3})));
+  write_file("kind.npy", encode_npy(make_array(DType::u8, {60})));
+  write_file("more.npy", encode_npy(make_array(DType::f32, {9, 3})));
+  elbo::Run run = open_run(train_tiny("arrays", "x.npy", "data.target = 'kind.npy'"));
+  EXPECT_EQ(open_for(run, "x.npy").schema.target, "kind");
+  EXPECT_EQ(open_for(run, "more.npy").train->size(), 9);
+}
+
+TEST(OpenFor, KeepsTheModelsColumnsWhateverTheirNames) {
+  elbo::Run run = open_run(train_tiny("moons", "moons"));
+  DataSource data = open_for(run, put("points.csv", "x,y\n0.5,2\n1,3\n").string());
+  EXPECT_EQ(first_row(data)[1].item<float>(), 2);
+}
+
+TEST(OpenFor, KeepsTheReadersOptions) {
+  Path path = put("text.csv", rows_of({"text", "a", "b"}, 60));
+  elbo::Run run =
+      open_run(train_tiny("drop", path, "data.reader = {type = 'csv', drop = ['text']}"));
+  DataSource data = open_for(run, put("more.csv", rows_of({"a", "text", "b"}, 20)).string());
+  EXPECT_EQ(data.train->size(), 20);
+  EXPECT_EQ(open_for(run, put("less.csv", rows_of({"a", "b"}, 20)).string()).train->size(), 20);
+}
+
+TEST(OpenFor, KnowsTheRunsOwnDataHoweverItIsSpelled) {
+  WorkingFolder inside("spelled");
+  write_file("own.csv", rows_of({"a", "b"}, 60));
+  write_file("other.csv", rows_of({"a", "b"}, 50));
+  elbo::Run run = open_run(train_tiny("spelled", "own.csv"));
+  std::string whole = std::filesystem::absolute("own.csv").string();
+  for (const std::string& path : {std::string(), std::string("own.csv"), std::string("./own.csv"),
+                                  std::string("../spelled/own.csv"), whole}) {
+    EXPECT_TRUE(is_own_data(run, path)) << path;
+    EXPECT_EQ(open_for(run, path).test->size(), 6) << path;
+  }
+  EXPECT_FALSE(is_own_data(run, "other.csv"));
+  EXPECT_EQ(open_for(run, "other.csv").train->size(), 50);
+}
+
+TEST(OpenFor, RefusesTheRunsOwnDataOnceItHasChanged) {
+  Path path = put("changing.csv", rows_of({"a", "b"}, 60));
+  elbo::Run run = open_run(train_tiny("changing", path));
+  EXPECT_NO_THROW(open_for(run, ""));
+  write_file(path, rows_of({"a", "b"}, 61));
+  std::string expected = fmt::format(
+      "data: {} has changed since the run began\nRestore the file, or train anew.", path.string());
+  EXPECT_EQ(error_of([&] { open_for(run, ""); }), expected);
+  EXPECT_EQ(error_of([&] { resume_run(run.folder, nullptr, nullptr); }), expected);
+}
+
+}  // namespace
+}  // namespace elbo
