@@ -5,8 +5,8 @@
 
 namespace elbo {
 
-/// How deep lists and tables may stand in each other in a file: far more than any of ours needs, far
-/// less than the stack holds.
+/// How deep lists and tables may stand in each other in a file: far more than any of ours needs,
+/// far less than the stack holds.
 constexpr size_t kMaxNesting = 64;
 
 }  // namespace elbo
