@@ -160,6 +160,53 @@ TEST_F(LinearGaussian, BestIndependentPosteriorMissesByItsKnownGap) {
   }
 }
 
+/// Adam (Kingma & Ba 2015) on the encoder alone, down the sampled -ELBO of fresh data; the rate
+/// falls to 0.
+void learn_encoder(Model& model, const Truth& truth, Rng& rng) {
+  constexpr int kSteps = 3000;
+  constexpr double kRate = 0.15;
+  auto named = model.named_parameters();
+  std::vector<Tensor> params = {named["encoder.output.weight"], named["encoder.output.bias"]};
+  std::vector<Tensor> mean, square, steps;
+  for (Tensor& p : params) {
+    p.copy_(0.1 * normal(rng, p.sizes(), at::kDouble));
+    mean.push_back(at::zeros_like(p));
+    square.push_back(at::zeros_like(p));
+    steps.push_back(at::zeros({}));
+  }
+  for (int i = 0; i < kSteps; ++i) {
+    Batch batch;
+    batch.x = truth.draw(rng, 256);
+    std::vector<Tensor> gradients;
+    {
+      at::AutoGradMode enabled(true);
+      Pass pass = model.pass(batch, rng, {.samples = 2});
+      Tensor loss = (pass.latents[0].kl - pass.log_px.mean(0)).mean();
+      for (Tensor& t : params) t.mutable_grad().reset();
+      loss.backward({}, std::nullopt, false, params);
+      for (Tensor& t : params) gradients.push_back(t.grad());
+    }
+    for (Tensor& t : steps) t.add_(1);
+    double left = 1 - static_cast<double>(i) / kSteps, rate = kRate * left * left;
+    at::_fused_adam_(params, gradients, mean, square, {}, steps, rate, 0.9, 0.999, 0, 1e-8,
+                     /*amsgrad=*/false, /*maximize=*/false);
+  }
+}
+
+TEST_F(LinearGaussian, LearnedFullPosteriorReachesLogPxAndADiagonalOneItsGap) {
+  draw(200);
+  Tensor log_px = truth.log_px(batch.x);
+  auto missing = [&](const std::shared_ptr<Model>& model) {
+    learn_encoder(*model, truth, rng);
+    return (log_px - exact_elbo(*model, batch)).mean().item<double>();
+  };
+  double full = missing(make_full(truth)), diagonal = missing(make_mean_field(truth));
+  EXPECT_GT(full, 0);
+  EXPECT_LT(full, 0.01);
+  EXPECT_GT(diagonal, truth.mean_field_gap());
+  EXPECT_LT(diagonal, truth.mean_field_gap() + 0.01);
+}
+
 TEST_F(LinearGaussian, ImportanceBoundsRiseToLogPx) {
   draw(4000);
   auto model = make_full(truth, 1.2);
