@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/ema.h"
 
+#include "elbo/kernels/update.h"
 #include "elbo/train/weights.h"
 
 namespace elbo {
@@ -14,10 +15,15 @@ void Ema::update(const Model& model) {
   at::NoGradGuard no_grad;
   NamedTensors live = state_of(model);
   for (size_t i = 0; i < live.size(); ++i) {
-    if (live[i].second.is_floating_point()) {
-      shadow_[i].second.lerp_(live[i].second, 1 - decay_);
+    const Tensor& from = live[i].second;
+    Tensor& to = shadow_[i].second;
+    if (!from.is_floating_point()) {
+      to.copy_(from);
+    } else if (from.is_cpu() && from.scalar_type() == at::kFloat && from.is_contiguous()) {
+      update_kernels(isa()).average(static_cast<float>(decay_), to.data_ptr<float>(),
+                                    from.data_ptr<float>(), from.numel());
     } else {
-      shadow_[i].second.copy_(live[i].second);
+      to.lerp_(from, 1 - decay_);
     }
   }
 }
