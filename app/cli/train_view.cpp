@@ -122,10 +122,8 @@ std::string network_text(const Part& part) {
 }
 
 std::string engine_text(const Plan& plan) {
-  const RunConfig& c = plan.resolved.config;
-  bool fused =
-      c.train.engine != "autograd" && why_not_fused(c.objective, *plan.fresh.model).empty();
-  return fused ? fmt::format("fused engine ({})", isa_name(isa())) : "autograd engine";
+  if (plan.engine == "autograd") return "autograd engine";
+  return fmt::format("{} engine ({})", plan.engine, isa_name(isa()));
 }
 
 }  // namespace
@@ -151,12 +149,8 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
 
 void tell_plan(const Plan& plan, Console& console) {
   for (const auto& [label, text] : plan_lines(plan)) console.tell(label, text);
-  if (!console.verbose()) return;
-  for (const std::string& reason : plan.why) console.tell("why", reason);
-  const RunConfig& c = plan.resolved.config;
-  std::string why_not = why_not_fused(c.objective, *plan.fresh.model);
-  if (c.train.engine == "auto" && !why_not.empty()) {
-    console.tell("why", "not the fused engine: " + why_not);
+  for (const std::string& reason : plan.why) {
+    if (console.verbose()) console.tell("why", reason);
   }
 }
 

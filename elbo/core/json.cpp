@@ -54,8 +54,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool open(Value v) {
-    if (stack_.size() >= kMaxNesting)
+    if (stack_.size() >= kMaxNesting) {
       return stop(fmt::format("nested more than {} levels deep", kMaxNesting));
+    }
     stack_.push_back(&place(std::move(v)));
     keys_.emplace_back();
     return true;

@@ -37,11 +37,6 @@ struct Totals {
   std::map<std::string, Moments> terms;
 };
 
-/// KL [B]: the closed form, or the mean over the draws of log q - log p.
-Tensor kl_of(const Latent& latent) {
-  return latent.kl.defined() ? latent.kl : (latent.log_q - latent.log_p).mean(0);
-}
-
 void add_bound(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
   Pass pass = model.pass(batch, rng, {.marginals = true});
   Tensor recon = -pass.log_px.mean(0).to(at::kDouble);

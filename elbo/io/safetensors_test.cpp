@@ -99,70 +99,75 @@ TEST(Safetensors, EveryTruncationAndEveryExtraByteIsRefused) {
   EXPECT_EQ(message_of(whole), "f: 1 bytes after the last tensor");
 }
 
+struct HeaderCase {
+  std::string header, message;
+  size_t data_bytes = 4;
+};
+
+std::string tensor(const std::string& body) { return R"({"a":{)" + body + "}}"; }
+
+const std::string kKnown = "BOOL U8 I8 U16 I16 U32 I32 U64 I64 F16 BF16 F32 F64";
+
+const HeaderCase kHeaders[] = {
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), "no error"},
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])") + "   ", "no error"},
+    {"", "f: byte 8: the header does not start with '{'"},
+    {" {}", "f: byte 8: the header does not start with '{'", 0},
+    {"[]", "f: byte 8: the header does not start with '{'", 0},
+    {"\xef\xbb\xbf{}", "f: byte 8: the header does not start with '{'", 0},
+    {"{}\n", "f: byte 10: the header does not end with '}' and spaces", 0},
+    {std::string("{}\0", 3), "f: byte 10: the header does not end with '}' and spaces", 0},
+    {"{} {}", "f: header: not valid JSON at byte 4", 0},
+    {"{\"a\":}", "f: header: not valid JSON at byte 6"},
+    {"{\"\xff\":1}", "f: header: not valid JSON at byte 3"},
+    {R"({"a":[1]})", R"(f: tensor "a": a list; expected a table)"},
+    {R"({"a\u001b[2J":0})", R"(f: tensor "a\u001b[2J": a whole number; expected a table)"},
+    {R"({"a":{},"a":{}})", "f: header: duplicate key 'a'"},
+    {tensor(R"("dtype":"F32","dtype":"F32")"), "f: header: duplicate key 'dtype'"},
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1)"),
+     R"(f: tensor "a": unknown key "x"; expected dtype, shape and data_offsets)"},
+    {tensor(R"("shape":[1],"data_offsets":[0,4])"), R"(f: tensor "a": has no dtype)"},
+    {tensor(R"("dtype":"F32","data_offsets":[0,4])"), R"(f: tensor "a": has no shape)"},
+    {tensor(R"("dtype":"F32","shape":[1])"), R"(f: tensor "a": has no data_offsets)"},
+    {tensor(R"("dtype":1,"shape":[1],"data_offsets":[0,4])"),
+     R"(f: tensor "a": dtype is a whole number; expected text)"},
+    {tensor(R"("dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4])"),
+     R"(f: tensor "a": dtype "F8_E4M3"; known: )" + kKnown},
+    {tensor(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"),
+     R"(f: tensor "a": dtype "f32"; known: )" + kKnown},
+    {tensor(R"("dtype":"F32","shape":1,"data_offsets":[0,4])"),
+     R"(f: tensor "a": shape is a whole number; expected a list)"},
+    {tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"),
+     R"(f: tensor "a": shape[0] is not a whole number from 0 to 2^63-1)"},
+    {tensor(R"("dtype":"F32","shape":[1,-1],"data_offsets":[0,4])"),
+     R"(f: tensor "a": shape[1] is not a whole number from 0 to 2^63-1)"},
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])"),
+     R"(f: tensor "a": data_offsets[1] is not a whole number from 0 to 2^63-1)"},
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])"),
+     R"(f: tensor "a": data_offsets has 3 numbers; expected 2)"},
+    {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"),
+     R"(f: tensor "a": data_offsets [4, 0] do not lie in the 4 bytes of data)"},
+    {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"),
+     R"(f: tensor "a": data_offsets [0, 8] do not lie in the 4 bytes of data)"},
+    {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
+     R"(f: tensor "a": F32 [2] takes 8 bytes, its data_offsets hold 4)"},
+    {tensor(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,4])"),
+     R"(f: tensor "a": shape [4294967296, 4294967296] is too large)"},
+    {tensor(R"("dtype":"U8","shape":[3],"data_offsets":[0,3])"),
+     "f: 1 bytes after the last tensor"},
+    {tensor(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"),
+     R"(f: tensor "a" leaves a hole before it at data byte 1; expected byte 0)"},
+    {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
+     R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+     R"(f: tensor "b" overlaps the one before at data byte 2; expected byte 3)"},
+    {R"({"__metadata__":[]})", "f: __metadata__ is a list; expected a table of texts", 0},
+    {R"({"__metadata__":{"k":1}})", R"(f: __metadata__: "k" is a whole number; expected text)", 0},
+};
+
 TEST(Safetensors, EditedHeadersAreRefusedWithAReason) {
-  struct Case {
-    std::string header, message;
-    size_t data_bytes = 4;
-  };
-  auto tensor = [](std::string body) { return R"({"a":{)" + body + "}}"; };
-  const std::string known = "BOOL U8 I8 U16 I16 U32 I32 U64 I64 F16 BF16 F32 F64";
-  const std::vector<Case> cases = {
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), "no error"},
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])") + "   ", "no error"},
-      {"", "f: byte 8: the header does not start with '{'"},
-      {" {}", "f: byte 8: the header does not start with '{'", 0},
-      {"[]", "f: byte 8: the header does not start with '{'", 0},
-      {"\xef\xbb\xbf{}", "f: byte 8: the header does not start with '{'", 0},
-      {"{}\n", "f: byte 10: the header does not end with '}' and spaces", 0},
-      {std::string("{}\0", 3), "f: byte 10: the header does not end with '}' and spaces", 0},
-      {"{} {}", "f: header: not valid JSON at byte 4", 0},
-      {"{\"a\":}", "f: header: not valid JSON at byte 6"},
-      {"{\"\xff\":1}", "f: header: not valid JSON at byte 3"},
-      {R"({"a":[1]})", R"(f: tensor "a": a list; expected a table)"},
-      {R"({"a\u001b[2J":0})", R"(f: tensor "a\u001b[2J": a whole number; expected a table)"},
-      {R"({"a":{},"a":{}})", "f: header: duplicate key 'a'"},
-      {tensor(R"("dtype":"F32","dtype":"F32")"), "f: header: duplicate key 'dtype'"},
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1)"),
-       R"(f: tensor "a": unknown key "x"; expected dtype, shape and data_offsets)"},
-      {tensor(R"("shape":[1],"data_offsets":[0,4])"), R"(f: tensor "a": has no dtype)"},
-      {tensor(R"("dtype":"F32","data_offsets":[0,4])"), R"(f: tensor "a": has no shape)"},
-      {tensor(R"("dtype":"F32","shape":[1])"), R"(f: tensor "a": has no data_offsets)"},
-      {tensor(R"("dtype":1,"shape":[1],"data_offsets":[0,4])"),
-       R"(f: tensor "a": dtype is a whole number; expected text)"},
-      {tensor(R"("dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4])"),
-       R"(f: tensor "a": dtype "F8_E4M3"; known: )" + known},
-      {tensor(R"("dtype":"f32","shape":[1],"data_offsets":[0,4])"),
-       R"(f: tensor "a": dtype "f32"; known: )" + known},
-      {tensor(R"("dtype":"F32","shape":1,"data_offsets":[0,4])"),
-       R"(f: tensor "a": shape is a whole number; expected a list)"},
-      {tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"),
-       R"(f: tensor "a": shape[0] is not a whole number from 0 to 2^63-1)"},
-      {tensor(R"("dtype":"F32","shape":[1,-1],"data_offsets":[0,4])"),
-       R"(f: tensor "a": shape[1] is not a whole number from 0 to 2^63-1)"},
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615])"),
-       R"(f: tensor "a": data_offsets[1] is not a whole number from 0 to 2^63-1)"},
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])"),
-       R"(f: tensor "a": data_offsets has 3 numbers; expected 2)"},
-      {tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"),
-       R"(f: tensor "a": data_offsets [4, 0] do not lie in the 4 bytes of data)"},
-      {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"),
-       R"(f: tensor "a": data_offsets [0, 8] do not lie in the 4 bytes of data)"},
-      {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
-       R"(f: tensor "a": F32 [2] takes 8 bytes, its data_offsets hold 4)"},
-      {tensor(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,4])"),
-       R"(f: tensor "a": shape [4294967296, 4294967296] is too large)"},
-      {tensor(R"("dtype":"U8","shape":[3],"data_offsets":[0,3])"),
-       "f: 1 bytes after the last tensor"},
-      {tensor(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"),
-       R"(f: tensor "a" leaves a hole before it at data byte 1; expected byte 0)"},
-      {R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
-       R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
-       R"(f: tensor "b" overlaps the one before at data byte 2; expected byte 3)"},
-      {R"({"__metadata__":[]})", "f: __metadata__ is a list; expected a table of texts", 0},
-      {R"({"__metadata__":{"k":1}})", R"(f: __metadata__: "k" is a whole number; expected text)",
-       0},
-  };
-  for (const Case& c : cases) EXPECT_EQ(message_of(file_of(c.header, c.data_bytes)), c.message);
+  for (const HeaderCase& c : kHeaders) {
+    EXPECT_EQ(message_of(file_of(c.header, c.data_bytes)), c.message);
+  }
 }
 
 TEST(Safetensors, LengthsAreCheckedBeforeTheyAreUsed) {

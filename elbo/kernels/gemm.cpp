@@ -53,23 +53,9 @@ void pack_rows(const float* b, int64_t ldb, int64_t depth, int64_t width, float*
   }
 }
 
-/// The same from a matrix that holds the panel's columns as rows.
-void pack_columns(const float* b, int64_t ldb, int64_t depth, int64_t width, float* out,
-                  int64_t stride) {
-  for (int64_t i = 0; i < width; i += kLanes) {
-    int64_t have = least(kLanes, width - i);
-    for (int64_t k = 0; k < depth; k += kLanes) {
-      int64_t deep = least(kLanes, depth - k);
-      Vec square[kLanes];
-      for (int64_t r = 0; r < kLanes; ++r) {
-        square[r] = r < have ? load_n(b + (i + r) * ldb + k, deep) : Vec{};
-      }
-      transpose(square);
-      for (int64_t r = 0; r < deep; ++r) store(out + (k + r) * stride + i, square[r]);
-    }
-  }
-}
-
+/// to [columns, rows] = from [rows, columns] transposed. Padded, the rows of `to` are whole
+/// vectors, with 0 beyond their ends.
+template <bool kPadded>
 void transpose_block(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
                      float* to, int64_t to_stride) {
   for (int64_t i = 0; i < rows; i += kLanes) {
@@ -81,7 +67,9 @@ void transpose_block(const float* from, int64_t from_stride, int64_t rows, int64
         square[r] = r < height ? load_n(from + (i + r) * from_stride + j, width) : Vec{};
       }
       transpose(square);
-      for (int64_t r = 0; r < width; ++r) store_n(to + (j + r) * to_stride + i, square[r], height);
+      for (int64_t r = 0; r < width; ++r) {
+        store_n(to + (j + r) * to_stride + i, square[r], kPadded ? kLanes : height);
+      }
     }
   }
 }
@@ -157,7 +145,7 @@ const Tile* tiles(int64_t vectors, bool transposed) {
 
 void pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out, int64_t stride) {
   if (g.b_transposed) {
-    pack_columns(g.b + block.column * g.ldb + k, g.ldb, depth, block.columns, out, stride);
+    transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
   } else {
     pack_rows(g.b + k * g.ldb + block.column, g.ldb, depth, block.columns, out, stride);
   }
@@ -223,6 +211,7 @@ void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, f
 }  // namespace
 
 extern const GemmKernels kGemms;
-const GemmKernels kGemms = {kLanes, gemm_block, sparse_gemm_block, transpose_block, find_nonzeros};
+const GemmKernels kGemms = {kLanes, gemm_block, sparse_gemm_block, transpose_block<false>,
+                            find_nonzeros};
 
 }  // namespace elbo::ELBO_ISA

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/kernels/team.h"
 
+#include "elbo/core/error.h"
+
 namespace elbo {
 namespace {
 
@@ -31,6 +33,7 @@ Team::~Team() {
 }
 
 void Team::start(int64_t turns, Call call, void* turn) {
+  ELBO_ASSERT(turns >= 0 && turns <= kMostTurns);
   if (turns == 0) return;
   if (threads_.empty() || turns == 1) {
     for (int64_t i = 0; i < turns; ++i) call(turn, 0, i);

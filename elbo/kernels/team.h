@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace elbo {

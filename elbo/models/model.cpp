@@ -53,6 +53,10 @@ std::shared_ptr<Model> make_model(const ModelOptions& options, const Schema& sch
   return model_kinds().make(options.kind, options, schema, rng);
 }
 
+Tensor kl_of(const Latent& latent) {
+  return latent.kl.defined() ? latent.kl : (latent.log_q - latent.log_p).mean(0);
+}
+
 int64_t parameter_count(const torch::nn::Module& module) {
   int64_t out = 0;
   for (const Tensor& p : module.parameters()) out += p.numel();

@@ -26,6 +26,10 @@ struct Latent {
   Tensor kl_per_dimension;
 };
 
+/// [B] KL(q(z|x) || p(z)) of one group: the closed form where there is one, else the mean over the
+/// draws of log q - log p.
+Tensor kl_of(const Latent& latent);
+
 /// What one pass over a batch found: all that objectives, bounds and diagnostics work on.
 struct Pass {
   std::vector<Latent> latents;

@@ -14,12 +14,6 @@ void ObjectiveOptions::fields(Fields& f) {
 
 namespace {
 
-/// [B] nats: the closed form where there is one, else the mean over the draws.
-Tensor kl_of(const Latent& latent) {
-  if (latent.kl.defined()) return latent.kl;
-  return (latent.log_q - latent.log_p).mean(0);
-}
-
 /// The scalar KL under free bits: each dimension's mean over the batch counts as at least
 /// free_bits; where it does not separate, the whole as at least Z free_bits.
 Tensor kl_with_free_bits(const Latent& latent, const Tensor& kl, double free_bits) {

@@ -62,7 +62,12 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Rng rng(static_cast<uint64_t>(config.seed), "model/init");
   plan.fresh.model = make_model(config.model, plan.data.schema, rng);
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
-  check_engine(config.train.engine, config.objective, *plan.fresh.model);
+  plan.fresh.model->to(parse_device(config.device));
+  plan.engine = engine_for(config.train.engine, config.objective, *plan.fresh.model);
+  if (config.train.engine == "auto" && plan.engine == "autograd") {
+    plan.why.push_back("not the fused engine: " +
+                       why_not_fused(config.objective, *plan.fresh.model));
+  }
   return plan;
 }
 

@@ -12,6 +12,7 @@ struct Plan {
   ResolvedConfig resolved;
   DataSource data;
   std::vector<std::string> why;  ///< what was decided from the data
+  std::string engine;            ///< that will make the steps
   TrainedModel fresh;            ///< untrained, its pipeline fitted
 };
 

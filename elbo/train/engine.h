@@ -45,8 +45,7 @@ std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>
                                              const EngineOptions& options);
 
 /// Runs dense flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
-/// at::get_num_threads() threads. Its gradients are left in the parameters' grad.
-/// The model must pass check_engine.
+/// at::get_num_threads() threads. The model must be one that why_not_fused finds no fault with.
 std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
                                           std::shared_ptr<Model> model,
                                           const EngineOptions& options);
@@ -54,11 +53,13 @@ std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
 /// Why the fused engine cannot train this; empty when it can.
 std::string why_not_fused(const ObjectiveOptions& objective, const Model& model);
 
-/// Throws Error(Code::usage) if it is the fused engine that is asked for, and it cannot train this.
-void check_engine(const std::string& name, const ObjectiveOptions& objective, const Model& model);
+/// "fused" or "autograd", for what is asked for: one of the two, or "auto", which is the fused one
+/// where it can. Throws Error(Code::usage) if the fused one is asked for and cannot train this.
+std::string engine_for(const std::string& asked, const ObjectiveOptions& objective,
+                       const Model& model);
 
-/// The engine asked for: "autograd", "fused", or "auto", which is the fused one where it can.
-std::unique_ptr<Engine> make_engine(const std::string& name, const ObjectiveOptions& objective,
+/// The engine_for what is asked.
+std::unique_ptr<Engine> make_engine(const std::string& asked, const ObjectiveOptions& objective,
                                     std::shared_ptr<Model> model, const EngineOptions& options);
 
 /// The first parameter of a player that is not finite or has such a gradient, in words.

@@ -116,24 +116,28 @@ std::string why_not_fused(const ObjectiveOptions& objective, const Model& model)
   return parts ? fused::why_not_planned(*parts) : "the model is not a flat VAE";
 }
 
-void check_engine(const std::string& name, const ObjectiveOptions& objective, const Model& model) {
-  if (name != "fused") return;
-  std::string why = why_not_fused(objective, model);
-  ELBO_CHECK(why.empty(), Code::usage,
-             "train.engine: the fused engine cannot train this: {}\nUse auto or autograd.", why);
-}
-
 std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
                                           std::shared_ptr<Model> model,
                                           const EngineOptions& options) {
-  check_engine("fused", objective, *model);
   return std::make_unique<FusedEngine>(objective, std::move(model), options);
 }
 
-std::unique_ptr<Engine> make_engine(const std::string& name, const ObjectiveOptions& objective,
+std::string engine_for(const std::string& asked, const ObjectiveOptions& objective,
+                       const Model& model) {
+  if (asked == "autograd") return asked;
+  std::string why_not = why_not_fused(objective, model);
+  if (why_not.empty()) return "fused";
+  ELBO_CHECK(asked == "auto", Code::usage,
+             "train.engine: the fused engine cannot train this: {}\nUse auto or autograd.",
+             why_not);
+  return "autograd";
+}
+
+std::unique_ptr<Engine> make_engine(const std::string& asked, const ObjectiveOptions& objective,
                                     std::shared_ptr<Model> model, const EngineOptions& options) {
-  bool fused = name == "fused" || (name == "auto" && why_not_fused(objective, *model).empty());
-  if (fused) return make_fused_engine(objective, std::move(model), options);
+  if (engine_for(asked, objective, *model) == "fused") {
+    return make_fused_engine(objective, std::move(model), options);
+  }
   return make_autograd_engine(make_players(objective, std::move(model)), options);
 }
 

@@ -129,16 +129,40 @@ TEST(FusedEngine, AgreesWithAutogradOnAnyDenseVae) {
   }
 }
 
+/// Every parameter in one row.
+Tensor flat(const Model& model) {
+  std::vector<Tensor> parts;
+  for (const Tensor& p : model.parameters()) parts.push_back(p.detach().flatten().to(at::kDouble));
+  return at::cat(parts);
+}
+
 TEST(FusedEngine, FollowsTheSamePathOfWeights) {
-  for (uint64_t seed = 301; seed <= 330 && !::testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 301; seed <= 340 && !::testing::Test::HasFailure(); ++seed) {
     Case c = Draw(seed)();
+    // Else Adam turns rounding noise in a gradient near 0 into a step of full size.
+    if (c.engine.optimizer.type != "sgd") c.engine.optimizer.options["eps"] = 1e-2;
     SCOPED_TRACE(c.text());
     Trial autograd(c, "autograd"), fused(c, "fused");
+    Tensor start = flat(*autograd.model);
     for (int64_t i = 0; i < 5; ++i) autograd.step(i, 1e-3), fused.step(i, 1e-3);
-    auto other = fused.model->named_parameters();
-    for (const auto& item : autograd.model->named_parameters()) {
-      EXPECT_LT((other[item.key()] - item.value()).abs().max().item<double>(), 2e-3) << item.key();
-    }
+    double moved = (flat(*autograd.model) - start).norm().item<double>();
+    EXPECT_GT(moved, 0);
+    EXPECT_LT((flat(*fused.model) - flat(*autograd.model)).norm().item<double>(), 1e-3 * moved);
+  }
+}
+
+TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
+  Case c = Draw(2)();
+  c.has_mask = c.has_other_input = true;
+  c.rows = 7, c.columns = 12, c.engine.clip = 0;
+  Trial a(c, "fused"), b(c, "fused");
+  for (Tensor* t : {&b.batch.x, &b.batch.mask, &b.batch.input}) {
+    *t = t->t().contiguous().t();
+    ASSERT_FALSE(t->is_contiguous());
+  }
+  a.step(0, 0), b.step(0, 0);
+  for (size_t i = 0; i < a.model->parameters().size(); ++i) {
+    EXPECT_TRUE(at::equal(a.model->parameters()[i].grad(), b.model->parameters()[i].grad()));
   }
 }
 

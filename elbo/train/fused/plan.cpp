@@ -95,9 +95,11 @@ void Plan::prepare(const Batch& batch, Rng& rng) {
     sparse_->reserve(rows);
     for (auto& stage : stages_) stage->reserve(rows);
   }
-  input_->value = batch.encoder_input().data_ptr<float>();
-  observation_->observe(batch.x.data_ptr<float>(),
-                        batch.mask.defined() ? batch.mask.data_ptr<float>() : nullptr);
+  x_ = batch.x.contiguous();
+  seen_ = batch.encoder_input().contiguous();
+  mask_ = batch.mask.defined() ? batch.mask.contiguous() : Tensor();
+  input_->value = seen_.data_ptr<float>();
+  observation_->observe(x_.data_ptr<float>(), mask_.defined() ? mask_.data_ptr<float>() : nullptr);
   for (auto& stage : stages_) stage->draw(rng, rows);
 }
 

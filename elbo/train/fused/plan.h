@@ -41,6 +41,7 @@ class Plan {
   std::unique_ptr<SparseInput> sparse_;
   LatentStage* latent_ = nullptr;
   Observation* observation_ = nullptr;
+  Tensor x_, seen_, mask_;  // the batch, element after element
   float fixed_own_ = 0;
   int64_t room_ = 0;  // rows
 };

@@ -27,6 +27,8 @@ class SparseInput {
 
   /// Share of non-zeros up to which lists are faster than products with zeros.
   static constexpr double kMost = 0.3;
+  /// Elements of a batch up to which it is looked at, since room is kept for 8 bytes for each.
+  static constexpr int64_t kMostElements = 1 << 24;
   int64_t width_, rows_ = 0;
   bool is_sparse_ = false;
   const GemmKernels& gemms_ = gemm_kernels(isa());
