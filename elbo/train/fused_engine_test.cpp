@@ -151,6 +151,27 @@ TEST(FusedEngine, FollowsTheSamePathOfWeights) {
   }
 }
 
+// Hidden units in another order: the same function, loss and norm of the gradient, but not the same
+// gradient.
+TEST(EngineDifference, SeesEachParameterByItself) {
+  Case c;
+  c.rows = 9, c.columns = 6;
+  c.model.encoder = testing::small_network();
+  Trial a(c, "autograd"), b(c, "autograd");
+  {
+    at::NoGradGuard no_grad;
+    auto p = b.model->named_parameters();
+    p["encoder.linear0.weight"].copy_(p["encoder.linear0.weight"].flip(0));
+    p["encoder.linear0.bias"].copy_(p["encoder.linear0.bias"].flip(0));
+    p["encoder.output.weight"].copy_(p["encoder.output.weight"].flip(1));
+  }
+  EngineDifference d =
+      difference(*a.engine, *a.model, *b.engine, *b.model, a.batch, Rng(7, "train"), {0, 0.1, 1});
+  EXPECT_LT(d.term, EngineDifference::kAllowed);
+  EXPECT_FALSE(d.agrees());
+  EXPECT_TRUE(d.where.starts_with("encoder.")) << d.where;
+}
+
 TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
   Case c = Draw(2)();
   c.has_mask = c.has_other_input = true;
