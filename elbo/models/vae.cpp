@@ -59,8 +59,10 @@ class Vae : public Model {
   }
 
   VaeParts parts() const {
-    return {latent_,           posterior_name_, prior_name_,
-            likelihood_.get(), encoder_.get(),  decoder_.get()};
+    return {latent_,           c10::multiply_integers(event_shape_),
+            posterior_name_,   prior_name_,
+            likelihood_.get(), encoder_.get(),
+            decoder_.get()};
   }
   std::vector<int64_t> latent_sizes() const override { return {latent_}; }
   bool is_variational() const override { return is_variational_; }

@@ -16,7 +16,7 @@ std::shared_ptr<Model> make_vae(const ModelOptions& options, const Schema& schem
 
 /// What a flat VAE is made of, for engines with code of their own.
 struct VaeParts {
-  int64_t latent = 0;
+  int64_t latent = 0, elements = 0;  ///< of z and of x
   std::string posterior, prior;  ///< their names in their families
   const Likelihood* likelihood = nullptr;
   const Network* encoder = nullptr;

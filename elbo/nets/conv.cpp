@@ -45,6 +45,12 @@ std::vector<ImageSize> image_sizes(const ConvOptions& o, ImageSize first) {
   return sizes;
 }
 
+ChainConv chain_conv(const ConvOptions& o, const ImageSize& in, const ImageSize& out,
+                     bool mirrored) {
+  return {in.channels, in.height, in.width, out.channels,       out.height,
+          out.width,   o.kernel,  o.stride, (o.kernel - 1) / 2, mirrored};
+}
+
 MlpOptions dense_options(const ConvOptions& o) {
   return {.sizes = o.dense,
           .activation = o.activation,
@@ -56,7 +62,8 @@ MlpOptions dense_options(const ConvOptions& o) {
 class ConvEncoder : public Network {
  public:
   ConvEncoder(const ConvOptions& o, const NetworkContext& context, Rng& rng) : options_(o) {
-    auto sizes = image_sizes(o, {context.in[0], context.in[1], context.in[2]});
+    sizes_ = image_sizes(o, {context.in[0], context.in[1], context.in[2]});
+    const auto& sizes = sizes_;
     for (size_t i = 0; i < o.channels.size(); ++i) {
       ConvShape shape{sizes[i].channels, o.channels[i], o.kernel, o.stride, (o.kernel - 1) / 2};
       convs_.push_back(register_module(fmt::format("conv{}", i),
@@ -77,10 +84,22 @@ class ConvEncoder : public Network {
     return dense_->forward(h, rng);
   }
 
+  std::vector<ChainLayer> chain() const override {
+    std::vector<ChainLayer> dense = dense_->chain(), out;
+    if (dense.empty()) return {};
+    for (size_t i = 0; i < convs_.size(); ++i) {
+      out.push_back({convs_[i]->weight, convs_[i]->bias, options_.activation, options_.dropout,
+                     chain_conv(options_, sizes_[i], sizes_[i + 1], false)});
+    }
+    out.insert(out.end(), dense.begin(), dense.end());
+    return out;
+  }
+
   void set_output_bias(const Tensor& bias) override { dense_->set_output_bias(bias); }
 
  private:
   ConvOptions options_;
+  std::vector<ImageSize> sizes_;  // before the first convolution and after each
   std::vector<std::shared_ptr<Conv>> convs_;
   std::vector<std::shared_ptr<Norm>> norms_;
   std::shared_ptr<Network> dense_;
@@ -91,8 +110,9 @@ class ConvDecoder : public Network {
   ConvDecoder(const ConvOptions& o, const NetworkContext& context, Rng& rng)
       : options_(o), out_shape_(context.out) {
     int64_t out_channels = context.out[0] * context.out[1];
-    auto sizes = image_sizes(o, {out_channels, context.out[2], context.out[3]});
-    std::reverse(sizes.begin(), sizes.end());
+    sizes_ = image_sizes(o, {out_channels, context.out[2], context.out[3]});
+    std::reverse(sizes_.begin(), sizes_.end());
+    const auto& sizes = sizes_;
     dense_ = register_module("dense",
                              make_mlp(dense_options(o), {context.in, sizes[0].shape(), true}, rng));
     for (size_t i = 0; i + 1 < sizes.size(); ++i) {
@@ -118,6 +138,18 @@ class ConvDecoder : public Network {
     return h.view(shape);
   }
 
+  std::vector<ChainLayer> chain() const override {
+    std::vector<ChainLayer> out = dense_->chain();
+    if (out.empty()) return {};
+    for (size_t i = 0; i < convs_.size(); ++i) {
+      out.back().activation = options_.activation;
+      out.back().dropout = options_.dropout;
+      out.push_back({convs_[i]->weight, convs_[i]->bias, "none", 0,
+                     chain_conv(options_, sizes_[i], sizes_[i + 1], true)});
+    }
+    return out;
+  }
+
   /// A convolution has one bias for each channel: the mean over its pixels.
   void set_output_bias(const Tensor& bias) override {
     if (convs_.empty()) return dense_->set_output_bias(bias);
@@ -131,6 +163,7 @@ class ConvDecoder : public Network {
   }
 
   ConvOptions options_;
+  std::vector<ImageSize> sizes_;  // after the dense layers and after each convolution
   std::vector<int64_t> out_shape_;
   std::shared_ptr<Network> dense_;
   std::vector<std::shared_ptr<Conv>> convs_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,20 @@
 
 namespace elbo {
 
-/// A dense layer of a network that is a chain of them: dropout(activation(x weight^T + bias)).
+/// A convolution in a chain, from images {in, in_height, in_width} to {out, out_height, out_width}.
+struct ChainConv {
+  int64_t in, in_height, in_width, out, out_height, out_width;
+  int64_t kernel, stride, padding;
+  bool mirrored;  ///< transposed: the gradient of the convolution that goes the other way
+};
+
+/// A layer of a network that is a chain of them: dropout(activation(x weight^T + bias)), or with a
+/// convolution instead of the product.
 struct ChainLayer {
-  Tensor weight, bias;  ///< [out, in], [out]: the network's own
+  Tensor weight, bias;  ///< [out, in], [out], or as in nets/layers.h's Conv: the network's own
   std::string activation = "none";
   double dropout = 0;
+  std::optional<ChainConv> conv = {};
 };
 
 /// A map from tensor to tensor. It knows its shapes, never what its output means.
@@ -30,7 +40,7 @@ class Network : public torch::nn::Module {
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
     return forward(z, rng);
   }
-  /// Its layers, if it is a chain of dense ones: what an engine with code of its own can run.
+  /// Its layers, if it is a chain of them: what an engine with code of its own can run.
   virtual std::vector<ChainLayer> chain() const { return {}; }
   /// Sets the bias of the last layer. bias [out...].
   virtual void set_output_bias(const Tensor& bias) = 0;

@@ -5,7 +5,7 @@
 
 #include "elbo/core/error.h"
 #include "elbo/train/engine.h"
-#include "elbo/train/fused/plan.h"
+#include "elbo/fused/plan.h"
 
 namespace elbo {
 namespace {

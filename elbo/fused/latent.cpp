@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/fused/latent.h"
+#include "elbo/fused/latent.h"
 
 #include <algorithm>
 

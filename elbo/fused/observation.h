@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "elbo/fused/stage.h"
 #include "elbo/kernels/likelihood.h"
-#include "elbo/train/fused/stage.h"
 
 namespace elbo::fused {
 

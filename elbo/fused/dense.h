@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "elbo/train/fused/sparse_input.h"
-#include "elbo/train/fused/stage.h"
+#include "elbo/fused/sparse_input.h"
+#include "elbo/fused/stage.h"
 
 namespace elbo::fused {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/fused/dense.h"
+#include "elbo/fused/dense.h"
 
 #include <algorithm>
 

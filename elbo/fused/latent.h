@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "elbo/fused/stage.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/objectives/objective.h"
-#include "elbo/train/fused/stage.h"
 
 namespace elbo::fused {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/fused/observation.h"
+#include "elbo/fused/observation.h"
 
 #include <algorithm>
 

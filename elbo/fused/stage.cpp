@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/fused/stage.h"
+#include "elbo/fused/stage.h"
 
 #include <algorithm>
 

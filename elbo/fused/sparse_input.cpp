@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/fused/sparse_input.h"
+#include "elbo/fused/sparse_input.h"
 
 #include <algorithm>
 

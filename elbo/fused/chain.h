@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elbo/fused/sparse_input.h"
+#include "elbo/fused/stage.h"
+#include "elbo/nets/network.h"
+
+namespace elbo::fused {
+
+/// Whether a chain only runs forwards or also has a way back, with its parameters' gradients.
+enum class Way { forward, both };
+
+/// A parameter's own memory. With a way back its gradient is made if it has none.
+Parameter parameter_of(const Tensor& t, Way way);
+
+/// The stages of one network and the signals between them.
+class Chain {
+ public:
+  /// network must be one that why_not_chain finds no fault with; `in` must outlive this. sparse:
+  /// the same batch as `in` as lists of its non-zeros, or null.
+  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way);
+
+  Signal& out() { return *signals_.back(); }
+  void reserve(int64_t rows);
+  int64_t scratch() const;
+  void draw(Rng& rng, int64_t rows);
+  void forward(const Work& work);
+  void backward(const Work& work);
+
+ private:
+  std::vector<std::unique_ptr<Signal>> signals_;
+  std::vector<std::unique_ptr<Stage>> stages_;
+};
+
+/// Why no chain can be made of a network, `which` being its name in words; empty when one can.
+std::string why_not_chain(const char* which, const Network& network);
+
+}  // namespace elbo::fused

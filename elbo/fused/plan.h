@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "elbo/fused/chain.h"
+#include "elbo/fused/latent.h"
+#include "elbo/fused/observation.h"
+#include "elbo/fused/sparse_input.h"
+#include "elbo/models/vae.h"
+
+namespace elbo::fused {
+
+/// One training step of a flat VAE: its stages in the order in which they run forwards.
+///
+///     input -> encoder -> LatentStage -> decoder -> Observation
+class Plan {
+ public:
+  /// parts must be what why_not_planned finds no fault with.
+  explicit Plan(const VaeParts& parts);
+
+  /// Makes room for a batch, lays it out and draws its noise.
+  void prepare(const Batch& batch, Rng& rng);
+  /// After prepare.
+  void forward(const Work& work);
+  void backward(const Work& work);
+
+  int64_t scratch() const;
+  LatentStage& latent() { return latent_; }
+  Observation& observation() { return observation_; }
+
+ private:
+  Parameter own_parameter(const Likelihood& likelihood);
+
+  float fixed_own_ = 0;  // the likelihood's own parameter, where it is no parameter of the model
+  Signal input_, z_;
+  SparseInput sparse_;
+  Chain encoder_;
+  LatentStage latent_;
+  Chain decoder_;
+  Observation observation_;
+  Tensor x_, seen_, mask_;  // the batch, element after element
+  int64_t room_ = 0;        // rows
+};
+
+/// Why the kernels cannot run such a model; empty when they can.
+std::string why_not_planned(const VaeParts& parts);
+
+}  // namespace elbo::fused
