@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "elbo/fused/conv.h"
 #include "elbo/fused/dense.h"
+#include "elbo/fused/image.h"
 
 namespace elbo::fused {
 
@@ -13,19 +15,64 @@ Parameter parameter_of(const Tensor& t, Way way) {
   return {t.data_ptr<float>(), t.mutable_grad().data_ptr<float>()};
 }
 
-Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way) {
-  Signal* last = &in;
-  for (const ChainLayer& l : network.chain()) {
-    signals_.push_back(std::make_unique<Signal>(l.weight.size(0)));
-    Signal& next = *signals_.back();
-    next.activation = *try_activation(l.activation);
-    next.has_gradient = way == Way::both;
-    next.dropout = way == Way::both ? l.dropout : 0;
-    stages_.push_back(std::make_unique<Dense>(*last, next, parameter_of(l.weight, way),
-                                              parameter_of(l.bias, way),
-                                              last == &in ? sparse : nullptr));
-    last = &next;
+Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way)
+    : way_(way), last_(&in) {
+  std::vector<ChainLayer> layers = network.chain();
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i].conv) {
+      add_conv(layers[i], i + 1 < layers.size() ? layers[i + 1].conv : std::nullopt);
+    } else {
+      add_dense(layers[i], i == 0 ? sparse : nullptr);
+    }
+    last_->activation = *try_activation(layers[i].activation);
+    last_->dropout = way == Way::both ? layers[i].dropout : 0;
   }
+  add_flat();
+}
+
+template <class Like>
+Signal& Chain::add_signal(const Like& like, bool has_gradient) {
+  signals_.push_back(std::make_unique<Signal>(like, has_gradient && way_ == Way::both));
+  return *signals_.back();
+}
+
+void Chain::add_dense(const ChainLayer& l, const SparseInput* sparse) {
+  add_flat();
+  Signal& out = add_signal(l.weight.size(0), true);
+  stages_.push_back(std::make_unique<Dense>(*last_, out, parameter_of(l.weight, way_),
+                                            parameter_of(l.bias, way_), sparse));
+  last_ = &out;
+}
+
+/// An image lies between two convolutions with the borders that both need.
+void Chain::add_conv(const ChainLayer& l, const std::optional<ChainConv>& next) {
+  auto sides = [](const ChainConv& c) {
+    ConvSides s = sides_of(c);
+    return c.mirrored ? std::pair(s.coarse, s.fine) : std::pair(s.fine, s.coarse);
+  };
+  auto [in, out] = sides(*l.conv);
+  if (!last_->image) {
+    Signal& image = add_signal(in, last_->has_gradient);
+    stages_.push_back(std::make_unique<ToImage>(*last_, image));
+    last_ = &image;
+  }
+  if (next) {
+    ImageLayout other = sides(*next).first;
+    out.before = std::max(out.before, other.before), out.after = std::max(out.after, other.after);
+  }
+  Signal& image = add_signal(out, true);
+  stages_.push_back(std::make_unique<Conv>(*l.conv, *last_, image, parameter_of(l.weight, way_),
+                                           parameter_of(l.bias, way_)));
+  last_ = &image;
+}
+
+/// Images become plain rows.
+void Chain::add_flat() {
+  if (!last_->image) return;
+  const ImageLayout& l = *last_->image;
+  Signal& out = add_signal(l.channels * l.height * l.width, true);
+  stages_.push_back(std::make_unique<FromImage>(*last_, out));
+  last_ = &out;
 }
 
 void Chain::reserve(int64_t rows) {
@@ -53,10 +100,10 @@ void Chain::backward(const Work& work) {
 std::string why_not_chain(const char* which, const Network& network) {
   std::vector<ChainLayer> layers = network.chain();
   if (layers.empty()) {
-    return fmt::format("the {} is not a chain of dense layers without norm", which);
+    return fmt::format("the {} is not a chain of dense layers and convolutions without norm",
+                       which);
   }
   for (const ChainLayer& l : layers) {
-    if (l.conv) return "no kernel for convolutions";
     if (!try_activation(l.activation)) return "no kernel for activation " + l.activation;
     bool fits = l.weight.is_cpu() && l.weight.scalar_type() == at::kFloat &&
                 l.weight.is_contiguous() && l.bias.is_contiguous();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ class Chain {
   /// the same batch as `in` as lists of its non-zeros, or null.
   Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way);
 
-  Signal& out() { return *signals_.back(); }
+  Signal& out() { return *last_; }
   void reserve(int64_t rows);
   int64_t scratch() const;
   void draw(Rng& rng, int64_t rows);
@@ -32,6 +33,14 @@ class Chain {
   void backward(const Work& work);
 
  private:
+  template <class Like>
+  Signal& add_signal(const Like& like, bool has_gradient);
+  void add_dense(const ChainLayer& layer, const SparseInput* sparse);
+  void add_conv(const ChainLayer& layer, const std::optional<ChainConv>& next);
+  void add_flat();
+
+  Way way_;
+  Signal* last_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::vector<std::unique_ptr<Stage>> stages_;
 };

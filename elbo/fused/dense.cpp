@@ -17,22 +17,13 @@ Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const Sp
       weight_(weight),
       bias_(bias),
       sparse_(sparse),
-      gemms_(gemm_kernels(isa())),
-      activations_(activation_kernels(isa())) {}
+      gemms_(gemm_kernels(isa())) {}
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;
   if (!sparse_) return kGemmScratch;
   int64_t deepest = std::max(in_.width, sparse_->rows());
   return std::max(kGemmScratch, (deepest + kSparseGradientRows) * panel);
-}
-
-void Dense::draw(Rng& rng, int64_t rows) {
-  if (out_.dropout == 0) return;
-  auto rate = static_cast<float>(out_.dropout);
-  std::span<float> keep(out_.keep.data(), static_cast<size_t>(rows * out_.width));
-  rng.uniform(keep);
-  for (float& k : keep) k = k >= rate ? 1 / (1 - rate) : 0;
 }
 
 Gemm Dense::product(int64_t rows) const {
@@ -42,18 +33,6 @@ Gemm Dense::product(int64_t rows) const {
   g.b = weight_.value, g.ldb = in_.width, g.b_transposed = true;
   g.c = out_.activated.data(), g.ldc = out_.width;
   return g;
-}
-
-void Dense::activate(const Block& b) const {
-  for (int64_t r = b.row; r < b.row + b.rows; ++r) {
-    int64_t at = r * out_.width + b.column;
-    float* sums = out_.sums.data() ? out_.sums.data() + at : nullptr;
-    float* y = out_.activated.data() + at;
-    activations_.forward(out_.activation, bias_.value + b.column, y, sums, b.columns);
-    if (out_.dropout == 0) continue;
-    std::copy_n(y, b.columns, out_.dropped.data() + at);
-    activations_.multiply(out_.keep.data() + at, out_.dropped.data() + at, b.columns);
-  }
 }
 
 void Dense::forward(const Work& w) {
@@ -67,18 +46,16 @@ void Dense::forward(const Work& w) {
     } else {
       gemms_.block(g, b, scratch);
     }
-    activate(b);
+    for (int64_t r = b.row; r < b.row + b.rows; ++r) {
+      out_.activate(bias_.value + b.column, r * out_.width + b.column, b.columns);
+    }
   });
 }
 
-void Dense::input_gradient(const Gemm& g, const Block& b, float* scratch) const {
+void Dense::input_gradient(const Gemm& g, const Block& b, float* scratch) {
   gemms_.block(g, b, scratch);
   for (int64_t r = b.row; r < b.row + b.rows; ++r) {
-    int64_t at = r * in_.width + b.column;
-    float* d = in_.gradient.data() + at;
-    if (in_.dropout > 0) activations_.multiply(in_.keep.data() + at, d, b.columns);
-    const float* sums = in_.sums.data() ? in_.sums.data() + at : nullptr;
-    activations_.backward(in_.activation, in_.activated.data() + at, sums, d, b.columns);
+    in_.finish_gradient(r * in_.width + b.column, b.columns);
   }
 }
 
@@ -126,7 +103,7 @@ void Dense::backward(const Work& w) {
       sparse ? sparse_weight_gradient(w.rows, b, scratch) : weight_gradient(w.rows, b, scratch);
     } else {
       int64_t at = biases.begin(turn - first_bias);
-      activations_.column_sums(out_.gradient.data() + at, out_.width, w.rows,
+      out_.kernels.column_sums(out_.gradient.data() + at, out_.width, w.rows,
                                biases.width(turn - first_bias), bias_.gradient + at);
     }
   });

@@ -18,15 +18,14 @@ class Dense : public Stage {
   Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse);
   void reserve(int64_t rows) override { out_.reserve(rows); }
   int64_t scratch() const override;
-  void draw(Rng& rng, int64_t rows) override;
+  void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
 
  private:
   bool uses_sparse() const { return sparse_ && sparse_->is_sparse(); }
   Gemm product(int64_t rows) const;
-  void activate(const Block& block) const;
-  void input_gradient(const Gemm& g, const Block& block, float* scratch) const;
+  void input_gradient(const Gemm& g, const Block& block, float* scratch);
   void weight_gradient(int64_t rows, const Block& block, float* scratch) const;
   void sparse_weight_gradient(int64_t rows, const Block& block, float* scratch) const;
 
@@ -34,7 +33,6 @@ class Dense : public Stage {
   Parameter weight_, bias_;
   const SparseInput* sparse_;
   const GemmKernels& gemms_;
-  const ActivationKernels& activations_;
 };
 
 }  // namespace elbo::fused

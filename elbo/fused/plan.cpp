@@ -18,16 +18,14 @@ std::string why_not_planned(const VaeParts& parts) {
 }
 
 Plan::Plan(const VaeParts& parts)
-    : input_(parts.elements),
-      z_(parts.latent),
+    : input_(parts.elements, false),
+      z_(parts.latent, true),
       sparse_(input_.width),
       encoder_(*parts.encoder, input_, &sparse_, Way::both),
       latent_(*posterior_kernels(parts.posterior, isa()), encoder_.out(), z_),
       decoder_(*parts.decoder, z_, nullptr, Way::both),
       observation_(*likelihood_kernels(parts.likelihood->kernel(), isa()), decoder_.out(),
-                   parts.elements, own_parameter(*parts.likelihood)) {
-  input_.has_gradient = false;
-}
+                   parts.elements, own_parameter(*parts.likelihood)) {}
 
 /// A scale that is fixed is no parameter of the module.
 Parameter Plan::own_parameter(const Likelihood& likelihood) {

@@ -2,6 +2,7 @@
 #include "elbo/fused/stage.h"
 
 #include <algorithm>
+#include <span>
 
 namespace elbo::fused {
 namespace {
@@ -31,9 +32,51 @@ void Signal::reserve(int64_t rows) {
   if (dropout > 0) {
     dropped = Buffer(size);
     keep = Buffer(size);
+    if (image) planes = Buffer(size);
   }
   if (has_gradient) gradient = Buffer(size);
   value = dropout > 0 ? dropped.data() : activated.data();
+}
+
+/// In the order of LibTorch's images, channel after channel.
+void Signal::draw_keep(Rng& rng, int64_t rows) {
+  if (dropout == 0) return;
+  auto rate = static_cast<float>(dropout);
+  auto factor = [rate](float u) { return u >= rate ? 1 / (1 - rate) : 0; };
+  if (!image) {
+    std::span<float> all(keep.data(), static_cast<size_t>(rows * width));
+    rng.uniform(all);
+    for (float& k : all) k = factor(k);
+    return;
+  }
+  const ImageLayout& l = *image;
+  std::span<float> drawn(planes.data(),
+                         static_cast<size_t>(rows * l.channels * l.height * l.width));
+  rng.uniform(drawn);
+  auto next = drawn.begin();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < l.channels; ++c) {
+      for (int64_t y = 0; y < l.height; ++y) {
+        float* row = keep.data() + r * width + l.at(y, 0) + c;
+        for (int64_t x = 0; x < l.width; ++x) row[x * l.channels] = factor(*next++);
+      }
+    }
+  }
+}
+
+void Signal::activate(const float* bias, int64_t at, int64_t n) {
+  float* y = activated.data() + at;
+  kernels.forward(activation, bias, y, sums.data() ? sums.data() + at : nullptr, n);
+  if (dropout == 0) return;
+  std::copy_n(y, n, dropped.data() + at);
+  kernels.multiply(keep.data() + at, dropped.data() + at, n);
+}
+
+void Signal::finish_gradient(int64_t at, int64_t n) {
+  float* d = gradient.data() + at;
+  if (dropout > 0) kernels.multiply(keep.data() + at, d, n);
+  const float* before = sums.data() ? sums.data() + at : nullptr;
+  kernels.backward(activation, activated.data() + at, before, d, n);
 }
 
 Grid::Grid(int64_t r, int64_t columns, int64_t lanes, int members)

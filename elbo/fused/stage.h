@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "elbo/core/rng.h"
@@ -11,22 +12,45 @@
 
 namespace elbo::fused {
 
+/// How one image lies in a signal: pixel after pixel with all its channels, rows from the top, with
+/// a border of zeros so that convolutions read patches in place.
+struct ImageLayout {
+  int64_t channels, height, width;
+  int64_t before = 0, after = 0;  ///< pixels of border above and left; below and right
+
+  int64_t row() const { return (before + width + after) * channels; }
+  int64_t size() const { return (before + height + after) * row(); }
+  /// Where pixel (y, x) is; either may lie in the border.
+  int64_t at(int64_t y, int64_t x) const { return (before + y) * row() + (before + x) * channels; }
+};
+
 /// What flows from one stage to the next: a row for each example.
 struct Signal {
-  explicit Signal(int64_t columns) : width(columns) {}
+  Signal(int64_t columns, bool gradient) : width(columns), has_gradient(gradient) {}
+  Signal(const ImageLayout& layout, bool gradient)
+      : width(layout.size()), image(layout), has_gradient(gradient) {}
   /// Makes room for so many rows.
   void reserve(int64_t rows);
+  /// Draws which elements dropout keeps.
+  void draw_keep(Rng& rng, int64_t rows);
+  /// activated <- act(activated + bias), and dropout, for n elements from `at` on.
+  void activate(const float* bias, int64_t at, int64_t n);
+  /// The gradient with respect to the value becomes that with respect to the sums.
+  void finish_gradient(int64_t at, int64_t n);
 
   int64_t width;
+  std::optional<ImageLayout> image;  ///< none: a plain row
+  bool has_gradient;
   Activation activation = Activation::none;
   double dropout = 0;
-  bool has_gradient = true;
 
   const float* value = nullptr;  ///< [rows, width] as the next stage sees it
   Buffer activated;              ///< act(sums), before dropout
   Buffer sums;                   ///< kept where the activation's gradient needs them
   Buffer dropped, keep;          ///< with dropout: the value, and its factors 0 or 1 / (1 - rate)
+  Buffer planes;                 ///< of an image with dropout: what was drawn
   Buffer gradient;               ///< of the loss with respect to the sums
+  const ActivationKernels& kernels = activation_kernels(isa());
 };
 
 /// A parameter tensor and its gradient, both contiguous f32.
@@ -43,7 +67,7 @@ struct Work {
   float* scratch(int member) const { return buffers[static_cast<size_t>(member)].data(); }
 };
 
-/// A part of the step. Whoever writes a signal's gradient applies the derivative of its activation.
+/// A part of the step. Whoever writes a signal's gradient finishes it.
 class Stage {
  public:
   virtual ~Stage() = default;

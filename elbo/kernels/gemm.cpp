@@ -43,13 +43,36 @@ inline void transpose(Vec (&v)[kLanes]) {
   }
 }
 
-/// Rows k of the panel, `width` columns wide, to out [depth, stride]; columns beyond are 0.
-void pack_rows(const float* b, int64_t ldb, int64_t depth, int64_t width, float* out,
+void pack_row(const float* from, int64_t width, float* out) {
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) store(out + i, load(from + i));
+  if (i < width) store(out + i, load_part(from + i, width - i));
+}
+
+/// A row in pieces, from element `column` on; the vector behind the last element becomes 0.
+void pack_pieces(const Gemm& g, const float* row, int64_t column, int64_t width, float* out) {
+  int64_t last = width / kLanes * kLanes;
+  if (last < width) store(out + last, Vec{});
+  int64_t in_piece = column % g.b_piece;
+  const float* from = row + column / g.b_piece * g.b_piece_stride;
+  while (width > 0) {
+    int64_t n = least(g.b_piece - in_piece, width);
+    for (int64_t i = 0; i < n; ++i) out[i] = from[in_piece + i];
+    out += n, width -= n;
+    from += g.b_piece_stride, in_piece = 0;
+  }
+}
+
+/// Rows k .. of op(B) in the block's columns, to out [depth, stride]; columns beyond are 0.
+void pack_rows(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out,
                int64_t stride) {
-  for (int64_t k = 0; k < depth; ++k, b += ldb, out += stride) {
-    int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) store(out + i, load(b + i));
-    if (i < width) store(out + i, load_part(b + i, width - i));
+  for (int64_t i = k; i < k + depth; ++i, out += stride) {
+    const float* row = g.b + (g.b_rows ? g.b_rows[i] : i * g.ldb);
+    if (g.b_piece) {
+      pack_pieces(g, row, block.column, block.columns, out);
+    } else {
+      pack_row(row + block.column, block.columns, out);
+    }
   }
 }
 
@@ -84,10 +107,24 @@ int64_t find_nonzeros(const float* x, int64_t n, int32_t* columns, float* values
   return count;
 }
 
-/// Rows of C by kVectors vectors; the last vector holds `last` columns.
-template <int kHeight, int kVectors, bool kTransposed>
-void tile(int64_t depth, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
-          bool add, int64_t last) {
+/// How op(A) lies in memory: by rows, in pieces of a row; or by columns, which begin at one
+/// distance or where a list says.
+enum class Lie { rows, columns, listed_columns };
+
+/// What tiles of one panel have in common.
+struct Strip {
+  int64_t pieces, depth, piece_stride;  // of op(A)'s rows; one piece where it lies by columns
+  int64_t lda;
+  const int32_t* a_columns;
+  const float* panel;
+  bool add;
+  int64_t last;  // columns in the panel's last vector
+};
+
+/// Rows of C, which begin at c[r], by kVectors vectors. By rows, a[r] is where op(A)'s begin; by
+/// columns, a[0] is where the first row of all columns is.
+template <int kHeight, int kVectors, Lie kLie>
+void tile(const Strip& s, const float* const* a, float* const* c) {
   Vec sum[kHeight][kVectors];
   constexpr int kLast = kVectors - 1;
 #pragma GCC unroll 8
@@ -95,107 +132,158 @@ void tile(int64_t depth, const float* a, int64_t lda, const float* b, float* c, 
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[r][v] = Vec{};
   }
-  if (add) {
-#pragma GCC unroll 8
-    for (int r = 0; r < kHeight; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kLast; ++v) sum[r][v] = load(c + r * ldc + v * kLanes);
-      sum[r][kLast] = load_n(c + r * ldc + kLast * kLanes, last);
-    }
-  }
   const float* row[kHeight];
 #pragma GCC unroll 8
-  for (int r = 0; r < kHeight; ++r) row[r] = a + r * lda;
-  for (int64_t k = 0; k < depth; ++k, b += kVectors * kLanes) {
-    Vec panel[kVectors];
+  for (int r = 0; r < kHeight; ++r) row[r] = kLie == Lie::rows ? a[r] : a[0] + r;
+  const float* b = s.panel;
+  for (int64_t piece = 0; piece < s.pieces; ++piece) {
+    for (int64_t k = 0; k < s.depth; ++k, b += kVectors * kLanes) {
+      Vec panel[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) panel[v] = load(b + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) panel[v] = load(b + v * kLanes);
+      int64_t column = kLie == Lie::columns          ? k * s.lda
+                       : kLie == Lie::listed_columns ? int64_t{s.a_columns[k]}
+                                                     : 0;
+#pragma GCC unroll 8
+      for (int r = 0; r < kHeight; ++r) {
+        Vec factor = splat(kLie == Lie::rows ? row[r][k] : a[0][column + r]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(factor, panel[v], sum[r][v]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r) row[r] += s.piece_stride;
+  }
+  if (s.add) {
 #pragma GCC unroll 8
     for (int r = 0; r < kHeight; ++r) {
-      Vec factor = splat(kTransposed ? a[k * lda + r] : row[r][k]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(factor, panel[v], sum[r][v]);
+      for (int v = 0; v < kLast; ++v) sum[r][v] += load(c[r] + v * kLanes);
+      sum[r][kLast] += load_n(c[r] + kLast * kLanes, s.last);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kHeight; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kLast; ++v) store(c + r * ldc + v * kLanes, sum[r][v]);
-    store_n(c + r * ldc + kLast * kLanes, sum[r][kLast], last);
+    for (int v = 0; v < kLast; ++v) store(c[r] + v * kLanes, sum[r][v]);
+    store_n(c[r] + kLast * kLanes, sum[r][kLast], s.last);
   }
 }
 
-using Tile = void (*)(int64_t, const float*, int64_t, const float*, float*, int64_t, bool, int64_t);
+using Tile = void (*)(const Strip&, const float* const*, float* const*);
 
-template <int kVectors, bool kTransposed>
+template <int kVectors, Lie kLie>
 constexpr Tile kTiles[8] = {
-    tile<1, kVectors, kTransposed>, tile<2, kVectors, kTransposed>,
-    tile<3, kVectors, kTransposed>, tile<4, kVectors, kTransposed>,
+    tile<1, kVectors, kLie>, tile<2, kVectors, kLie>,
+    tile<3, kVectors, kLie>, tile<4, kVectors, kLie>,
 #if defined(__AVX512F__)
-    tile<5, kVectors, kTransposed>, tile<6, kVectors, kTransposed>,
-    tile<7, kVectors, kTransposed>, tile<8, kVectors, kTransposed>,
+    tile<5, kVectors, kLie>, tile<6, kVectors, kLie>,
+    tile<7, kVectors, kLie>, tile<8, kVectors, kLie>,
 #endif
 };
 
-const Tile* tiles(int64_t vectors, bool transposed) {
-  if (transposed)
-    return vectors == 1 ? kTiles<1, true> : vectors == 2 ? kTiles<2, true> : kTiles<3, true>;
-  return vectors == 1 ? kTiles<1, false> : vectors == 2 ? kTiles<2, false> : kTiles<3, false>;
+template <Lie kLie>
+const Tile* tiles(int64_t vectors) {
+  return vectors == 1 ? kTiles<1, kLie> : vectors == 2 ? kTiles<2, kLie> : kTiles<3, kLie>;
+}
+
+const Tile* tiles(const Gemm& g, int64_t vectors) {
+  if (!g.a_transposed) return tiles<Lie::rows>(vectors);
+  return g.a_rows ? tiles<Lie::listed_columns>(vectors) : tiles<Lie::columns>(vectors);
 }
 
 void pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out, int64_t stride) {
   if (g.b_transposed) {
     transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
   } else {
-    pack_rows(g.b + k * g.ldb + block.column, g.ldb, depth, block.columns, out, stride);
+    pack_rows(g, k, depth, block, out, stride);
+  }
+}
+
+inline float* c_row(const Gemm& g, const Block& block, int64_t r) {
+  r += block.row;
+  return g.c + (g.c_rows ? g.c_rows[r] : r * g.ldc) + block.column;
+}
+
+void clear(const Gemm& g, const Block& block) {
+  for (int64_t r = 0; r < block.rows; ++r) {
+    float* c = c_row(g, block, r);
+    for (int64_t i = 0; i < block.columns; ++i) c[i] = 0;
+  }
+}
+
+/// All rows of the block under the packed part of a panel, which begins at op(B)'s row k.
+void pass_rows(const Gemm& g, const Block& block, int64_t k, const Strip& strip,
+               const Tile* tiles) {
+  const float* first = g.a;
+  if (g.a_transposed) {
+    first += block.row + (g.a_rows ? 0 : k * g.lda);
+  } else {
+    first += g.a_piece ? k / g.a_piece * g.a_piece_stride + k % g.a_piece : k;
+  }
+  for (int64_t r = 0; r < block.rows; r += kRows) {
+    int64_t height = least(kRows, block.rows - r);
+    const float* a[kRows] = {first + r};
+    float* c[kRows];
+    for (int64_t i = 0; i < height; ++i) {
+      int64_t row = block.row + r + i;
+      if (!g.a_transposed) a[i] = first + (g.a_rows ? g.a_rows[row] : row * g.lda);
+      c[i] = c_row(g, block, r + i);
+    }
+    tiles[height - 1](strip, a, c);
   }
 }
 
 void gemm_block(const Gemm& g, const Block& block, float* scratch) {
   int64_t vectors = (block.columns + kLanes - 1) / kLanes, stride = vectors * kLanes;
-  int64_t last = block.columns - (vectors - 1) * kLanes;
-  int64_t deepest = kGemmScratch / stride / kLanes * kLanes;
-  const Tile* by_height = tiles(vectors, g.a_transposed);
-  float* c = g.c + block.row * g.ldc + block.column;
-  if (g.k == 0 && !g.add) {
-    for (int64_t r = 0; r < block.rows; ++r) {
-      for (int64_t i = 0; i < block.columns; ++i) c[r * g.ldc + i] = 0;
-    }
-  }
-  for (int64_t k = 0; k < g.k; k += deepest) {
-    int64_t depth = least(deepest, g.k - k);
-    pack(g, k, depth, block, scratch, stride);
-    const float* a = g.a_transposed ? g.a + k * g.lda + block.row : g.a + block.row * g.lda + k;
-    for (int64_t r = 0; r < block.rows; r += kRows) {
-      int64_t height = least(kRows, block.rows - r);
-      by_height[height - 1](depth, a + (g.a_transposed ? r : r * g.lda), g.lda, scratch,
-                            c + r * g.ldc, g.ldc, g.add || k > 0, last);
-    }
+  int64_t piece = g.a_piece && !g.a_transposed ? g.a_piece : g.k;
+  if (g.k == 0 && !g.add) clear(g, block);
+  for (int64_t k = 0; k < g.k;) {
+    // Whole pieces if one is short enough, else a part of one.
+    int64_t depth = least(least(kGemmDepth, piece - k % piece), g.k - k);
+    int64_t pieces = depth == piece ? least(kGemmDepth / piece, (g.k - k) / piece) : 1;
+    pack(g, k, pieces * depth, block, scratch, stride);
+    Strip strip{pieces,
+                depth,
+                g.a_piece_stride,
+                g.lda,
+                g.a_rows ? g.a_rows + k : nullptr,
+                scratch,
+                g.add || k > 0,
+                block.columns - (vectors - 1) * kLanes};
+    pass_rows(g, block, k, strip, tiles(g, vectors));
+    k += pieces * depth;
   }
 }
 
+/// Adds up rows of op(B), by kGemmDepth of them as in a dense product.
 template <int kVectors>
 void sparse_rows(const SparseRows& a, const Block& block, const float* panel, float* c, int64_t ldc,
                  bool add) {
   constexpr int64_t kStride = kVectors * kLanes;
   int64_t last = block.columns - (kVectors - 1) * kLanes;
   for (int64_t r = 0; r < block.rows; ++r, c += ldc) {
-    Vec sum[kVectors] = {};
+    Vec total[kVectors] = {};
     if (add) {
-      for (int v = 0; v + 1 < kVectors; ++v) sum[v] = load(c + v * kLanes);
-      sum[kVectors - 1] = load_n(c + (kVectors - 1) * kLanes, last);
+      for (int v = 0; v + 1 < kVectors; ++v) total[v] = load(c + v * kLanes);
+      total[kVectors - 1] = load_n(c + (kVectors - 1) * kLanes, last);
     }
-    int32_t end = a.ends[block.row + r];
-    for (int32_t i = a.starts[block.row + r]; i < end; ++i) {
-      const float* row = panel + a.columns[i] * kStride;
-      Vec value = splat(a.values[i]);
+    int32_t i = a.starts[block.row + r], end = a.ends[block.row + r];
+    while (i < end) {
+      int64_t next = (a.columns[i] / kGemmDepth + 1) * kGemmDepth;
+      Vec sum[kVectors] = {};
+      for (; i < end && a.columns[i] < next; ++i) {
+        const float* row = panel + a.columns[i] * kStride;
+        Vec value = splat(a.values[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        sum[v] = multiply_add(value, load(row + v * kLanes), sum[v]);
+        for (int v = 0; v < kVectors; ++v) {
+          sum[v] = multiply_add(value, load(row + v * kLanes), sum[v]);
+        }
       }
+      for (int v = 0; v < kVectors; ++v) total[v] += sum[v];
     }
-    for (int v = 0; v + 1 < kVectors; ++v) store(c + v * kLanes, sum[v]);
-    store_n(c + (kVectors - 1) * kLanes, sum[kVectors - 1], last);
+    for (int v = 0; v + 1 < kVectors; ++v) store(c + v * kLanes, total[v]);
+    store_n(c + (kVectors - 1) * kLanes, total[kVectors - 1], last);
   }
 }
 

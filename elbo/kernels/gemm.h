@@ -9,8 +9,9 @@ namespace elbo {
 
 /// C = op(A) op(B), or C += op(A) op(B), in f32; all matrices are row by row.
 ///
-/// Every element of C is one chain of multiply-adds in the order of k (fused ones but for
-/// Isa::scalar), so the result depends on neither the blocks nor the vector length.
+/// Every element of C is the sum, in the order of k, of chains of kGemmDepth multiply-adds (fused
+/// ones but for Isa::scalar), so the result depends on neither the blocks nor the vector length. A
+/// chain is shorter where a's rows lie in pieces: it has whole pieces, or ends with one.
 struct Gemm {
   int64_t m = 0, n = 0, k = 0;
   const float* a = nullptr;  ///< [m, k], or [k, m] when a_transposed
@@ -22,6 +23,17 @@ struct Gemm {
   float* c = nullptr;  ///< [m, n]
   int64_t ldc = 0;
   bool add = false;  ///< C += ..
+
+  /// Where stored rows do not follow each other at one distance (pixels of padded images), the
+  /// element at which each begins; null: row r begins at r times ld. b's only where b is not
+  /// transposed.
+  const int32_t* a_rows = nullptr;
+  const int32_t* b_rows = nullptr;
+  const int32_t* c_rows = nullptr;
+  /// Where a stored row lies in pieces (patches of images), of the matrices that are not
+  /// transposed: element j is at j / piece * stride + j % piece. 0: in one piece.
+  int64_t a_piece = 0, a_piece_stride = 0;
+  int64_t b_piece = 0, b_piece_stride = 0;
 };
 
 /// Rows [row, row + rows) by columns [column, column + columns) of C.
@@ -66,8 +78,10 @@ struct Panels {
   int64_t columns_, lanes_, vectors_, count_;
 };
 
-/// Vectors in the widest panel, and floats of scratch that a block needs.
+/// Vectors in the widest panel, multiply-adds in a chain, and floats of scratch that a block needs:
+/// a panel of that depth with the longest vectors.
 constexpr int64_t kPanelVectors = 3;
-constexpr int64_t kGemmScratch = 6144;
+constexpr int64_t kGemmDepth = 128;
+constexpr int64_t kGemmScratch = kGemmDepth * kPanelVectors * 16;
 
 }  // namespace elbo

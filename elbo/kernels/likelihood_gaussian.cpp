@@ -9,7 +9,7 @@ namespace {
 
 /// The bounds that prob/likelihood.cpp keeps log variances in; beyond them there is no gradient.
 /// NaN stays NaN.
-constexpr float kMinLogVar = -13.816f, kMaxLogVar = 20;
+constexpr float kMinLogVar = -13.815510557964274f, kMaxLogVar = 20;
 constexpr float kLog2Pi = 1.837877066f;
 
 inline Vec bounded(Vec s) { return smaller(splat(kMaxLogVar), larger(splat(kMinLogVar), s)); }

@@ -17,17 +17,18 @@ struct Case {
   ModelOptions model;
   ObjectiveOptions objective;
   EngineOptions engine;
-  int64_t columns = 1, rows = 1;
+  std::vector<int64_t> shape = {1};  // of an example
+  int64_t rows = 1;
   double density = 1;  ///< share of elements of x that are not 0
   bool has_mask = false, has_other_input = false;
   uint64_t seed = 0;
 
   std::string text() const {
     return fmt::format(
-        "seed {}: {} columns, {} rows, density {:.2f}{}{}, latent {}, {} / {} / {}, encoder {}, "
+        "seed {}: shape {}, {} rows, density {:.2f}{}{}, latent {}, {} / {} / {}, encoder {}, "
         "decoder {}, beta {:.2f}, free bits {:.2f}, {}, clip {:.2f}",
-        seed, columns, rows, density, has_mask ? ", mask" : "", has_other_input ? ", input" : "",
-        model.latent, model.posterior.type, model.likelihood.type,
+        seed, fmt::join(shape, "x"), rows, density, has_mask ? ", mask" : "",
+        has_other_input ? ", input" : "", model.latent, model.posterior.type, model.likelihood.type,
         to_json(model.likelihood.options), to_json(model.encoder.options),
         to_json(model.decoder.options), objective.beta, objective.free_bits, engine.optimizer.type,
         engine.clip);
@@ -42,14 +43,19 @@ class Draw {
   Case operator()() {
     Case c;
     c.seed = seed_;
-    c.columns = whole(1, 70), c.rows = whole(1, 140);
+    bool has_images = chance(0.4);
+    if (has_images) {
+      c.shape = {whole(1, 3), whole(7, 19), whole(7, 19)}, c.rows = whole(1, 70);
+    } else {
+      c.shape = {whole(1, 70)}, c.rows = whole(1, 140);
+    }
     c.density = chance(0.5) ? 0.1 : 1;
     c.has_mask = chance(0.3), c.has_other_input = chance(0.2);
     c.model.latent = whole(1, 40);
     c.model.posterior = pick<std::string>({"diagonal", "full", "point"});
     c.model.likelihood = chance(0.5) ? Part("bernoulli") : gaussian();
-    c.model.encoder = network();
-    if (chance(0.5)) c.model.decoder = network();
+    c.model.encoder = has_images ? convolutions() : network();
+    if (chance(0.5)) c.model.decoder = has_images && chance(0.6) ? convolutions() : network();
     c.objective.beta = chance(0.5) ? 1 : 4 * rng_.uniform();
     c.objective.free_bits = chance(0.3) ? 0.5 * rng_.uniform() : 0;
     c.engine.optimizer = optimizers().names()[rng_.below(optimizers().names().size())];
@@ -78,6 +84,18 @@ class Draw {
     return out;
   }
 
+  Part convolutions() {
+    std::vector<int64_t> channels(1 + rng_.below(2)), dense(rng_.below(2));
+    for (int64_t& c : channels) c = whole(1, 20);
+    for (int64_t& s : dense) s = whole(1, 40);
+    Part out = part_with("conv", "channels", Value::list<int64_t>(channels));
+    out.options["dense"] = Value::list<int64_t>(dense);
+    out.options["kernel"] = whole(1, 5), out.options["stride"] = whole(1, 3);
+    out.options["activation"] = pick(activation_names());
+    out.options["dropout"] = chance(0.3) ? 0.4 : 0.0;
+    return out;
+  }
+
   Rng rng_;
   uint64_t seed_;
 };
@@ -86,21 +104,28 @@ class Draw {
 struct Trial {
   Trial(const Case& c, const char* name) {
     Schema schema;
-    schema.shape = {c.columns};
+    schema.shape = c.shape;
+    if (c.shape.size() == 3) schema.kind = "image";
     Rng start(c.seed, "init");
     model = make_model(c.model, schema, start);
     Rng rng(c.seed, "batch");
-    Tensor present = uniform(rng, {c.rows, c.columns}) < c.density;
-    batch.x = uniform(rng, {c.rows, c.columns}) * present;
+    std::vector<int64_t> shape = c.shape;
+    shape.insert(shape.begin(), c.rows);
+    Tensor present = uniform(rng, shape) < c.density;
+    batch.x = uniform(rng, shape) * present;
     if (c.has_mask) {
-      batch.mask = (uniform(rng, {c.rows, c.columns}) < 0.7).to(at::kFloat);
+      batch.mask = (uniform(rng, shape) < 0.7).to(at::kFloat);
       batch.x = batch.x * batch.mask;
     }
-    if (c.has_other_input) batch.input = uniform(rng, {c.rows, c.columns}) * present;
+    if (c.has_other_input) batch.input = uniform(rng, shape) * present;
     {
-      // Weights of every sign and size, biases and scales included.
+      // Weights of every sign and size, biases and scales included, but no sums so large that the
+      // rounding of either engine decides.
       at::NoGradGuard no_grad;
-      for (Tensor& p : model->parameters()) p.add_(normal(rng, p.sizes()), 0.1);
+      for (Tensor& p : model->parameters()) {
+        int64_t summed = p.dim() > 1 ? p.numel() / p.size(0) : 1;
+        p.add_(normal(rng, p.sizes()), std::min(0.1, 0.5 / std::sqrt(static_cast<double>(summed))));
+      }
     }
     at::set_num_threads(std::string(name) == "fused" ? 2 : 1);
     engine = make_engine(name, c.objective, model, c.engine);
@@ -117,7 +142,7 @@ struct Trial {
   std::unique_ptr<Engine> engine;
 };
 
-TEST(FusedEngine, AgreesWithAutogradOnAnyDenseVae) {
+TEST(FusedEngine, AgreesWithAutogradOnAnyFlatVae) {
   for (uint64_t seed = 1; seed <= 200 && !::testing::Test::HasFailure(); ++seed) {
     Case c = Draw(seed)();
     c.engine.clip = 0;  // autograd leaves gradients as they are after clipping
@@ -155,7 +180,7 @@ TEST(FusedEngine, FollowsTheSamePathOfWeights) {
 // gradient.
 TEST(EngineDifference, SeesEachParameterByItself) {
   Case c;
-  c.rows = 9, c.columns = 6;
+  c.rows = 9, c.shape = {6};
   c.model.encoder = testing::small_network();
   Trial a(c, "autograd"), b(c, "autograd");
   {
@@ -175,7 +200,8 @@ TEST(EngineDifference, SeesEachParameterByItself) {
 TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
   Case c = Draw(2)();
   c.has_mask = c.has_other_input = true;
-  c.rows = 7, c.columns = 12, c.engine.clip = 0;
+  c.rows = 7, c.shape = {12}, c.engine.clip = 0;
+  c.model.encoder = testing::small_network(), c.model.decoder = "mirror";
   Trial a(c, "fused"), b(c, "fused");
   for (Tensor* t : {&b.batch.x, &b.batch.mask, &b.batch.input}) {
     *t = t->t().contiguous().t();

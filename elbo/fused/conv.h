@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "elbo/fused/conv_products.h"
+#include "elbo/fused/stage.h"
+#include "elbo/nets/network.h"
+
+namespace elbo::fused {
+
+/// out = dropout(activation(convolution of in + bias)), or with its mirror; both signals images.
+class Conv : public Stage {
+ public:
+  Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias);
+  void reserve(int64_t rows) override;
+  int64_t scratch() const override;
+  void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+
+ private:
+  /// Parts of the batch whose gradients are found each by itself and then added up. They depend on
+  /// the number of rows alone, so that the bits do not depend on the team.
+  int64_t parts(int64_t rows) const;
+  int64_t weight_blocks() const;
+  void spread(const float* in, bool to_coarse, const float* weight, int64_t images, float* out,
+              float* scratch) const;
+  void input_gradient(const Work& work);
+  void parameter_gradients(const Work& work);
+  void weight_part(int64_t first, int64_t end, int64_t block, float* out, float* scratch) const;
+  void bias_part(int64_t first, int64_t end, float* out, float* scratch) const;
+  void add_parts(const Work& work);
+
+  bool mirrored_;
+  Signal &in_, &out_;
+  ConvProducts products_;
+  Parameter weight_, bias_;
+  Panels weight_panels_;
+  Buffer for_coarse_, for_fine_;      // weights as the two products take them
+  Buffer bias_row_;                   // the biases along a row of pixels
+  Buffer weight_parts_, bias_parts_;  // gradients of the parts
+};
+
+}  // namespace elbo::fused

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "elbo/fused/stage.h"
+#include "elbo/nets/network.h"
+
+namespace elbo::fused {
+
+/// The two sides of a strided convolution: `fine`, the images whose patches it reads, and `coarse`,
+/// with a pixel for each patch. Its mirror goes from coarse to fine.
+struct ConvSides {
+  ImageLayout fine, coarse;
+};
+
+/// The sides of a convolution, with the least borders that its products need.
+ConvSides sides_of(const ChainConv& conv);
+
+/// The products of a convolution, each a matrix product whose rows are read and written in place:
+///
+///     to coarse: coarse[pixel] = patch of fine (kernel^2 pixels) by weights
+///     to fine:   fine[pixel] = the coarse pixels whose patches it is in, by weights. Which
+///     elements
+///                of the kernel meet depends on the pixel's place modulo the stride: one product
+///                for each such phase, and no zeros are multiplied
+///     weights:   sum over pixels of coarse[pixel] by patch of fine
+///
+/// Weights are [coarse channels, fine channels, kernel, kernel] for a convolution and its mirror.
+class ConvProducts {
+ public:
+  /// sides: with borders at least those of sides_of.
+  ConvProducts(const ChainConv& conv, const ConvSides& sides);
+
+  int64_t coarse_channels() const { return coarse_.channels; }
+  int64_t patch() const { return kernel_ * kernel_ * fine_.channels; }
+  /// The most images that one call takes.
+  int64_t most_images() const { return most_images_; }
+
+  /// Lays out the weights of one coarse channel for the products to either side; a null place is
+  /// left out. Both have room for all weights.
+  void arrange(const float* weight, int64_t channel, float* for_coarse, float* for_fine) const;
+  /// Weights as arranged; scratch: kGemmScratch floats. The fine images hold 0 at their borders.
+  void to_coarse(const float* fine, const float* weight, int64_t images, float* coarse,
+                 float* scratch) const;
+  void to_fine(const float* coarse, const float* weight, int64_t images, float* fine,
+               float* scratch) const;
+  /// One block of the weights' gradient [coarse channels, patch]; added to what is there if wanted.
+  void to_weights(const float* coarse, const float* fine, int64_t images, const Block& block,
+                  bool add, float* out, float* scratch) const;
+  /// Puts a row of that, a patch, where the weights of its coarse channel have it.
+  void place(const float* patch, int64_t channel, float* weight) const;
+
+ private:
+  /// The fine pixels that stand at one place modulo the stride.
+  struct Phase {
+    std::vector<int32_t> fine_rows, coarse_rows, weight_rows;
+    int64_t pixels = 0;  // of one image
+    int64_t piece = 0;   // floats of a row of coarse pixels that meet one fine pixel
+  };
+  Phase phase(int64_t y, int64_t x) const;
+  void run(const Gemm& g, float* scratch) const;
+
+  ImageLayout fine_, coarse_;
+  int64_t kernel_, stride_, padding_, most_images_;
+  std::vector<int32_t> patch_rows_, coarse_rows_;  // of most_images_ images
+  std::vector<Phase> phases_;
+  const GemmKernels& gemms_ = gemm_kernels(isa());
+};
+
+}  // namespace elbo::fused

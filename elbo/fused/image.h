@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "elbo/fused/stage.h"
+
+namespace elbo::fused {
+
+/// Between rows {C, H, W}, as LibTorch lays out images, and the layout of convolutions.
+class ImageStage : public Stage {
+ public:
+  void reserve(int64_t rows) override { out_.reserve(rows); }
+
+ protected:
+  ImageStage(Signal& in, Signal& out) : in_(in), out_(out) {}
+  /// Copies all images, shared out among the team.
+  void to_layout(const Work& work, const ImageLayout& layout, const float* planes, float* images);
+  void to_planes(const Work& work, const ImageLayout& layout, const float* images, float* planes);
+  Signal &in_, &out_;
+
+ private:
+  const GemmKernels& gemms_ = gemm_kernels(isa());
+};
+
+class ToImage : public ImageStage {
+ public:
+  ToImage(Signal& in, Signal& image) : ImageStage(in, image) {}
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+};
+
+class FromImage : public ImageStage {
+ public:
+  FromImage(Signal& image, Signal& out) : ImageStage(image, out) {}
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+};
+
+}  // namespace elbo::fused
