@@ -6,8 +6,8 @@
 namespace elbo::fused {
 namespace {
 
-constexpr int64_t kTurns = 16;          // of the weights' gradient, at least, if the batch allows
-constexpr int64_t kGradientRows = 256;  // coarse channels in a turn
+constexpr int64_t kTurns = 16;           // of the weights' gradient, at least, if that can be
+constexpr int64_t kMostParts = 1 << 22;  // floats kept of gradients of parts
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -41,12 +41,9 @@ int64_t Conv::scratch() const {
   return std::max(kGemmScratch, out_.image->width * out_.image->channels);
 }
 
-int64_t Conv::weight_blocks() const {
-  return weight_panels_.count() * ceil_div(products_.coarse_channels(), kGradientRows);
-}
-
 int64_t Conv::parts(int64_t rows) const {
-  return std::clamp<int64_t>(kTurns / weight_blocks(), 1, ceil_div(rows, products_.most_images()));
+  int64_t most = std::min(kTurns, kMostParts / (products_.coarse_channels() * products_.patch()));
+  return std::clamp<int64_t>(most, 1, ceil_div(rows, products_.most_images()));
 }
 
 void Conv::reserve(int64_t rows) {
@@ -110,34 +107,38 @@ void Conv::input_gradient(const Work& w) {
   });
 }
 
-/// The weights' and biases' gradients in parts, then their sums.
+/// The weights' and biases' gradients in parts, then their sums. Where parts are few, the columns
+/// of weights are shared out too.
 void Conv::parameter_gradients(const Work& w) {
-  int64_t count = parts(w.rows), blocks = weight_blocks();
+  int64_t count = parts(w.rows), panels = weight_panels_.count();
+  int64_t shares = std::min(ceil_div(kTurns, count), panels);
   int64_t weights = products_.coarse_channels() * products_.patch();
-  w.team.each(count * (blocks + 1), [&](int member, int64_t turn) {
-    int64_t part = turn / (blocks + 1), block = turn % (blocks + 1);
+  w.team.each(count * (shares + 1), [&](int member, int64_t turn) {
+    int64_t part = turn / (shares + 1), share = turn % (shares + 1);
     int64_t first = part * w.rows / count, end = (part + 1) * w.rows / count;
-    if (block < blocks) {
-      weight_part(first, end, block, weight_parts_.data() + part * weights, w.scratch(member));
-    } else {
+    if (share == shares) {
       bias_part(first, end, bias_parts_.data() + part * out_.image->channels, w.scratch(member));
+      return;
+    }
+    for (int64_t i = first; i < end; i += products_.most_images()) {
+      weight_part(i, std::min(end, i + products_.most_images()), share * panels / shares,
+                  (share + 1) * panels / shares, i > first, weight_parts_.data() + part * weights,
+                  w.scratch(member));
     }
   });
   add_parts(w);
 }
 
-void Conv::weight_part(int64_t first, int64_t end, int64_t block, float* out,
-                       float* scratch) const {
-  int64_t panel = block % weight_panels_.count();
-  int64_t row = block / weight_panels_.count() * kGradientRows;
-  Block b{row, std::min(kGradientRows, products_.coarse_channels() - row),
-          weight_panels_.begin(panel), weight_panels_.width(panel)};
-  for (int64_t i = first; i < end; i += products_.most_images()) {
-    int64_t images = std::min(products_.most_images(), end - i);
-    const float* in = in_.value + i * in_.width;
-    const float* gradient = out_.gradient.data() + i * out_.width;
-    products_.to_weights(mirrored_ ? in : gradient, mirrored_ ? gradient : in, images, b, i > first,
-                         out, scratch);
+/// Some images' part in some panels of the weights' gradient.
+void Conv::weight_part(int64_t first, int64_t end, int64_t panel, int64_t end_panel, bool add,
+                       float* out, float* scratch) const {
+  const float* in = in_.value + first * in_.width;
+  const float* gradient = out_.gradient.data() + first * out_.width;
+  for (; panel < end_panel; ++panel) {
+    Block block{0, products_.coarse_channels(), weight_panels_.begin(panel),
+                weight_panels_.width(panel)};
+    products_.to_weights(mirrored_ ? in : gradient, mirrored_ ? gradient : in, end - first, block,
+                         add, out, scratch);
   }
 }
 

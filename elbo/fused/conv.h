@@ -21,12 +21,12 @@ class Conv : public Stage {
   /// Parts of the batch whose gradients are found each by itself and then added up. They depend on
   /// the number of rows alone, so that the bits do not depend on the team.
   int64_t parts(int64_t rows) const;
-  int64_t weight_blocks() const;
   void spread(const float* in, bool to_coarse, const float* weight, int64_t images, float* out,
               float* scratch) const;
   void input_gradient(const Work& work);
   void parameter_gradients(const Work& work);
-  void weight_part(int64_t first, int64_t end, int64_t block, float* out, float* scratch) const;
+  void weight_part(int64_t first, int64_t end, int64_t panel, int64_t end_panel, bool add,
+                   float* out, float* scratch) const;
   void bias_part(int64_t first, int64_t end, float* out, float* scratch) const;
   void add_parts(const Work& work);
 

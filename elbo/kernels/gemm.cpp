@@ -57,7 +57,9 @@ void pack_pieces(const Gemm& g, const float* row, int64_t column, int64_t width,
   const float* from = row + column / g.b_piece * g.b_piece_stride;
   while (width > 0) {
     int64_t n = least(g.b_piece - in_piece, width);
-    for (int64_t i = 0; i < n; ++i) out[i] = from[in_piece + i];
+    for_each_vec(n, [&](int64_t i, int64_t count) {
+      store_n(out + i, load_n(from + in_piece + i, count), count);
+    });
     out += n, width -= n;
     from += g.b_piece_stride, in_piece = 0;
   }
