@@ -72,7 +72,7 @@ std::string TrainView::line(int64_t epoch, double share,
   std::string text =
       fmt::format("epoch {}/{} {}  train {}", epoch, epochs_, bar(share, 20), headline_text(terms));
   if (!held_out_.empty()) text += fmt::format("  {} {}", held_out_split_, terms_text(held_out_));
-  if (rate_ > 0) text += fmt::format("  {}/s", short_count(rate_));
+  if (!rate_.empty()) text += "  " + rate_;
   return text + "  eta " + duration_text(left);
 }
 
@@ -96,14 +96,17 @@ void TrainView::on_step(int64_t epoch, int64_t step, int64_t steps,
 
 void TrainView::on_epoch(const EpochRecord& record) {
   if (record.split == "train") {
-    rate_ = record.examples_per_second;
+    rate_ = fmt::format("{}/s", short_count(record.examples_per_second));
+    if (record.share_of_peak > 0) {
+      rate_ += fmt::format(", {:.0f} % of peak", 100 * record.share_of_peak);
+    }
     return;
   }
   held_out_ = record.terms;
   held_out_split_ = record.split;
   last_ = Clock::now();
-  std::string text = fmt::format("{:>3}/{}  {} {}  {}/s", record.epoch, epochs_, record.split,
-                                 terms_text(record.terms), short_count(rate_));
+  std::string text = fmt::format("{:>3}/{}  {} {}  {}", record.epoch, epochs_, record.split,
+                                 terms_text(record.terms), rate_);
   console_.tell("epoch", text);
 }
 

@@ -25,7 +25,7 @@ class TrainView : public TrainListener {
   int64_t epochs_;
   int64_t first_epoch_ = 0;  ///< the epoch in which this view began
   double first_share_ = 0;
-  double rate_ = 0;
+  std::string rate_;  // of the last epoch, in words
   std::map<std::string, double> held_out_;
   std::string held_out_split_;
   Clock::time_point start_ = Clock::now(), last_ = Clock::now();

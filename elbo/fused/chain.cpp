@@ -97,6 +97,12 @@ void Chain::backward(const Work& work) {
   for (size_t i = stages_.size(); i-- > 0;) stages_[i]->backward(work);
 }
 
+double Chain::operations(int64_t rows) const {
+  double sum = 0;
+  for (const auto& stage : stages_) sum += stage->operations(rows);
+  return sum;
+}
+
 std::string why_not_chain(const char* which, const Network& network) {
   std::vector<ChainLayer> layers = network.chain();
   if (layers.empty()) {

@@ -142,6 +142,14 @@ void Conv::weight_part(int64_t first, int64_t end, int64_t panel, int64_t end_pa
   }
 }
 
+/// Three products, or two without the one to the input; those of a patch that lie in the border are
+/// counted too.
+double Conv::operations(int64_t rows) const {
+  const ImageLayout& coarse = mirrored_ ? *in_.image : *out_.image;
+  int64_t one = coarse.height * coarse.width * products_.coarse_channels() * products_.patch();
+  return 2.0 * static_cast<double>(rows * one) * (in_.has_gradient ? 3 : 2);
+}
+
 void Conv::bias_part(int64_t first, int64_t end, float* out, float* scratch) const {
   const ImageLayout& l = *out_.image;
   std::fill_n(out, l.channels, 0.0f);

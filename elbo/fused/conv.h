@@ -16,6 +16,7 @@ class Conv : public Stage {
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
+  double operations(int64_t rows) const override;
 
  private:
   /// Parts of the batch whose gradients are found each by itself and then added up. They depend on

@@ -109,4 +109,12 @@ void Dense::backward(const Work& w) {
   });
 }
 
+/// A product out, one for the weights, and one to the input where that has a gradient.
+double Dense::operations(int64_t rows) const {
+  auto out = static_cast<double>(out_.width);
+  double dense = static_cast<double>(rows * in_.width);
+  double used = uses_sparse() ? static_cast<double>(sparse_->nonzeros()) : dense;
+  return 2 * out * (2 * used + (in_.has_gradient ? dense : 0));
+}
+
 }  // namespace elbo::fused

@@ -21,6 +21,7 @@ class Dense : public Stage {
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
+  double operations(int64_t rows) const override;
 
  private:
   bool uses_sparse() const { return sparse_ && sparse_->is_sparse(); }

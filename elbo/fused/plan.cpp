@@ -71,6 +71,10 @@ void Plan::backward(const Work& work) {
   encoder_.backward(work);
 }
 
+double Plan::operations(int64_t rows) const {
+  return encoder_.operations(rows) + decoder_.operations(rows);
+}
+
 int64_t Plan::scratch() const { return std::max(encoder_.scratch(), decoder_.scratch()); }
 
 }  // namespace elbo::fused

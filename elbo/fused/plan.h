@@ -26,6 +26,8 @@ class Plan {
   void backward(const Work& work);
 
   int64_t scratch() const;
+  /// Floating-point operations of the networks' products in the step that was made.
+  double operations(int64_t rows) const;
   LatentStage& latent() { return latent_; }
   Observation& observation() { return observation_; }
 

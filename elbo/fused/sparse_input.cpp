@@ -47,9 +47,9 @@ void SparseInput::read(const Work& w, const float* x) {
 }
 
 void SparseInput::count(int64_t rows) {
-  int64_t found = 0;
-  for (int64_t r = 0; r < rows; ++r) found += ends_[size_t(r)] - starts_[size_t(r)];
-  is_sparse_ = static_cast<double>(found) <= kMost * static_cast<double>(rows * width_);
+  nonzeros_ = 0;
+  for (int64_t r = 0; r < rows; ++r) nonzeros_ += ends_[size_t(r)] - starts_[size_t(r)];
+  is_sparse_ = static_cast<double>(nonzeros_) <= kMost * static_cast<double>(rows * width_);
 }
 
 /// By counting: how many each column has, where its list begins, then the lists.

@@ -14,7 +14,8 @@ class SparseInput {
  public:
   explicit SparseInput(int64_t width) : width_(width) {}
   void reserve(int64_t rows);
-  int64_t rows() const { return rows_; }  ///< that there is room for
+  int64_t rows() const { return rows_; }          ///< that there is room for
+  int64_t nonzeros() const { return nonzeros_; }  ///< of the batch that was read
   bool is_sparse() const { return is_sparse_; }
   SparseRows by_row() const;
   SparseRows by_column() const;
@@ -29,7 +30,7 @@ class SparseInput {
   static constexpr double kMost = 0.3;
   /// Elements of a batch up to which it is looked at, since room is kept for 8 bytes for each.
   static constexpr int64_t kMostElements = 1 << 24;
-  int64_t width_, rows_ = 0;
+  int64_t width_, rows_ = 0, nonzeros_ = 0;
   bool is_sparse_ = false;
   const GemmKernels& gemms_ = gemm_kernels(isa());
   std::vector<int32_t> starts_, ends_, columns_;  // row r's list begins at r * width

@@ -79,6 +79,9 @@ class Stage {
   virtual void draw(Rng& /*rng*/, int64_t /*rows*/) {}
   virtual void forward(const Work& work) = 0;
   virtual void backward(const Work& work) = 0;
+  /// Floating-point operations of the products of the last step both ways, each multiplication and
+  /// addition one; those with zeros that were left out are not counted.
+  virtual double operations(int64_t /*rows*/) const { return 0; }
 };
 
 /// Which rows of C a turn takes, so that all members have as much to do and packing stays cheap.

@@ -7,6 +7,7 @@
 #include "elbo/kernels/activation.h"
 #include "elbo/kernels/gemm.h"
 #include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/peak.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/update.h"
 
@@ -37,6 +38,7 @@ namespace elbo {
 
 ELBO_TABLE(ActivationKernels, Activations)
 ELBO_TABLE(GemmKernels, Gemms)
+ELBO_TABLE(PeakKernels, Peak)
 ELBO_TABLE(UpdateKernels, Updates)
 ELBO_TABLE(PosteriorKernels, DiagonalPosterior)
 ELBO_TABLE(PosteriorKernels, FullPosterior)
@@ -80,6 +82,7 @@ constexpr std::string_view kActivationNames[] = {"none", "relu", "tanh", "sigmoi
 
 const ActivationKernels& activation_kernels(Isa isa) { return *Activations(isa); }
 const GemmKernels& gemm_kernels(Isa isa) { return *Gemms(isa); }
+const PeakKernels& peak_kernels(Isa isa) { return *Peak(isa); }
 const UpdateKernels& update_kernels(Isa isa) { return *Updates(isa); }
 
 const PosteriorKernels* posterior_kernels(std::string_view name, Isa isa) {

@@ -23,6 +23,7 @@ struct StepResult {
   double gradient_norm = 0;        ///< of the model, before clipping
   bool finite = true;  ///< false: some loss or gradient was not finite and no weight was moved
   std::string broken;  ///< where that was first seen
+  double operations = 0;  ///< floating-point ones of the networks' products; 0 where not counted
 };
 
 /// One training step. Each player's loss is taken in turn, at the weights as the step found them,
@@ -33,6 +34,9 @@ class Engine {
   virtual std::string name() const = 0;
   /// Whether its steps run on threads of its own, beside which LibTorch's would only spin.
   virtual bool has_own_threads() const { return false; }
+  /// Floating-point operations per second that its threads could do at most, as measured once; 0
+  /// where steps do not count theirs.
+  virtual double peak() { return 0; }
   /// The result stays valid until the next step.
   virtual const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) = 0;
   /// The optimizers' tensors, named "<player>.<name>", and critics' weights: what a resumed run

@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "elbo/core/error.h"
-#include "elbo/train/engine.h"
 #include "elbo/fused/plan.h"
+#include "elbo/kernels/peak.h"
+#include "elbo/train/engine.h"
 
 namespace elbo {
 namespace {
@@ -51,6 +52,7 @@ class FusedEngine : public Engine {
     find_loss(weights_.at(time), batch.size());
     plan_.backward(work);
     find_norm();
+    result_.operations = plan_.operations(batch.size());
     result_.finite = std::isfinite(result_.gradient_norm) && std::isfinite(loss_);
     if (result_.finite) {
       move(lr);
@@ -58,6 +60,11 @@ class FusedEngine : public Engine {
       result_.broken = where_broken("model", *model_);
     }
     return result_;
+  }
+
+  double peak() override {
+    if (peak_ == 0) peak_ = measure_peak(team_);
+    return peak_;
   }
 
   NamedTensors state() const override {
@@ -96,7 +103,7 @@ class FusedEngine : public Engine {
 
   std::shared_ptr<Model> model_;
   WeightSchedule weights_;
-  double clip_, loss_ = 0;
+  double clip_, loss_ = 0, peak_ = 0;
   std::vector<Tensor> params_;
   std::unique_ptr<Optimizer> optimizer_;
   Plan plan_;

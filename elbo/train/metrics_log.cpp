@@ -9,6 +9,7 @@ Value EpochRecord::to_value() const {
   out["split"] = split;
   out["epoch_seconds"] = seconds;
   out["examples_per_second"] = examples_per_second;
+  if (share_of_peak > 0) out["share_of_peak"] = share_of_peak;
   for (const auto& [name, value] : terms) out[name] = value;
   return out;
 }

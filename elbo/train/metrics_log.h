@@ -18,7 +18,8 @@ struct EpochRecord {
   double seconds = 0;
   double examples_per_second = 0;
   std::map<std::string, double> terms;  ///< mean over the split's examples, nats
-  Value to_value() const;               ///< a line of metrics.jsonl
+  double share_of_peak = 0;  ///< of the arithmetic that the machine could do; 0 where not counted
+  Value to_value() const;    ///< a line of metrics.jsonl
 };
 
 /// metrics.jsonl of a run folder and, when asked for, TensorBoard events beside it.

@@ -159,6 +159,7 @@ inline std::vector<std::string> timeless_metrics(const Path& folder) {
     Value value = parse_json(line, "metrics.jsonl");
     value.erase("epoch_seconds");
     value.erase("examples_per_second");
+    value.erase("share_of_peak");
     out.push_back(to_json(value));
   }
   return out;

@@ -190,10 +190,12 @@ class Trainer {
     if (engine_->has_own_threads()) one_thread.emplace();
     auto started = Clock::now();
     double before = progress_.epoch_seconds;
+    operations_ = 0;
     while (progress_.step_in_epoch < steps_) {
       run_step(order);
       if (progress_.step_in_epoch == steps_) check_weights();
       progress_.epoch_seconds = before + seconds_since(started);
+      operation_seconds_ = seconds_since(started);
       if (c_.stop && c_.stop->load()) return false;
       if (seconds_since(last_save_) >= c_.train.checkpoint_seconds) save();
     }
@@ -214,6 +216,7 @@ class Trainer {
     double lr = c_.train.lr * lr_schedule_(time) * progress_.lr_factor;
     const StepResult& result = engine_->step(batch, rng, time, lr);
     ++progress_.step;
+    operations_ += result.operations;
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
@@ -272,6 +275,9 @@ class Trainer {
                        progress_.sums.means()};
     record.examples_per_second =
         static_cast<double>(data_.size()) / std::max(progress_.epoch_seconds, 1e-9);
+    if (double peak = engine_->peak(); peak > 0) {
+      record.share_of_peak = operations_ / std::max(operation_seconds_, 1e-9) / peak;
+    }
     record.terms["lr_factor"] = progress_.lr_factor;
     record.terms["skipped_steps"] = static_cast<double>(progress_.skipped);
     progress_.epoch_seconds = 0;
@@ -382,6 +388,7 @@ class Trainer {
   Value snapshot_sums_;
   std::unique_ptr<MetricsLog> log_;
   Clock::time_point last_save_;
+  double operations_ = 0, operation_seconds_ = 0;  // of the epoch, since it began or was resumed
 };
 
 }  // namespace

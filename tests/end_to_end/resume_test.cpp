@@ -52,6 +52,7 @@ std::map<std::string, std::string> lasting(const Path& run) {
     Value value = parse_json(line, "metrics.jsonl");
     value.erase("epoch_seconds");
     value.erase("examples_per_second");
+    value.erase("share_of_peak");
     out["metrics.jsonl"] += to_json(value) + "\n";
   }
   return out;
