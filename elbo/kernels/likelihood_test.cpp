@@ -27,6 +27,10 @@ const Reference kReferences[] = {
      [](double x, const double* p, size_t, double) {
        return x * *p - std::max(*p, 0.0) - std::log1p(std::exp(-std::abs(*p)));
      }},
+    {"continuous-bernoulli", 1, false, 0, 1,
+     [](double x, const double* p, size_t, double) {
+       return x * *p - std::log(std::expm1(*p) / *p);
+     }},
     {"gaussian", 1, true, -2, 2,
      [](double x, const double* p, size_t, double own) { return gaussian(x, *p, own); }},
     {"gaussian-element", 2, false, -2, 2,
@@ -174,6 +178,17 @@ TEST(Likelihood, DensitiesSumOrIntegrateToOne) {
                      std::exp(log_p("bernoulli", isa, 1, {l}, 0));
       EXPECT_NEAR(total, 1, 1e-6) << l;
     }
+    for (float l :
+         {-200.0f, -30.0f, -1.001f, -0.999f, -1e-3f, 0.0f, 0.05f, 0.999f, 1.001f, 90.0f}) {
+      double total = 0;  // by Simpson's rule
+      const int steps = 4000;
+      for (int i = 0; i <= steps; ++i) {
+        double weight = i == 0 || i == steps ? 1 : i % 2 ? 4 : 2;
+        auto x = static_cast<float>(i) / steps;
+        total += weight / (3 * steps) * std::exp(log_p("continuous-bernoulli", isa, x, {l}, 0));
+      }
+      EXPECT_NEAR(total, 1, 2e-5) << l;
+    }
     for (float s : {-40.0f, -13.0f, -2.0f, 0.0f, 5.0f, 19.0f, 40.0f}) {
       double sigma = std::exp(std::clamp<double>(s, 2 * std::log(1e-3), 20.0) / 2), shared = 0,
              element = 0;
@@ -216,6 +231,7 @@ TEST(Likelihood, ExtremesStayFinite) {
 TEST(Likelihood, NanInAnyParameterShowsInTheValue) {
   for (Isa isa : machine_isas()) {
     EXPECT_TRUE(std::isnan(log_p("bernoulli", isa, 1, {kNaN}, 0)));
+    EXPECT_TRUE(std::isnan(log_p("continuous-bernoulli", isa, 1, {kNaN}, 0)));
     EXPECT_TRUE(std::isnan(log_p("gaussian", isa, 1, {kNaN}, 0)));
     EXPECT_TRUE(std::isnan(log_p("gaussian", isa, 1, {0}, kNaN)));
     EXPECT_TRUE(std::isnan(log_p("gaussian-element", isa, 1, {kNaN, 0}, 0)));

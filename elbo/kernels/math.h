@@ -28,12 +28,9 @@ inline Vec exp(Vec x) {
   return select(x != x, x, float_of(bits_of(y) + power));
 }
 
-/// ln(1 + u) for 0 <= u <= 1.
-inline Vec log1p_unit(Vec u) {
-  Vec y = u + 1.0f;
-  Vec lost = (u - (y - 1.0f)) / y;  // what rounding 1 + u took away
-  Ints halved = y > 1.41421356f;
-  Vec m = select(halved, y * 0.5f, y), t = m - 1.0f, t2 = t * t;
+/// ln(1 + t) - t, for 1 + t within a factor of sqrt 2 of 1.
+inline Vec log_rest(Vec t) {
+  Vec t2 = t * t;
   Vec p = t * 7.0376836292e-2f - 1.1514610310e-1f;
   p = p * t + 1.1676998740e-1f;
   p = p * t - 1.2420140846e-1f;
@@ -42,7 +39,23 @@ inline Vec log1p_unit(Vec u) {
   p = p * t + 2.0000714765e-1f;
   p = p * t - 2.4999993993e-1f;
   p = p * t + 3.3333331174e-1f;
-  Vec rest = p * t * t2 - 0.5f * t2 + lost;
+  return p * t * t2 - 0.5f * t2;
+}
+
+/// ln x for normal x > 0.
+inline Vec log(Vec x) {
+  Ints exponent = (bits_of(x) - 0x3F3504F3) >> 23;  // of x / sqrt(1/2)
+  Vec t = float_of(bits_of(x) - (exponent << 23)) - 1.0f,
+      n = __builtin_convertvector(exponent, Vec);
+  return select(x != x, x, n * 0.693359375f + (t + (log_rest(t) - n * 2.12194440e-4f)));
+}
+
+/// ln(1 + u) for 0 <= u <= 1.
+inline Vec log1p_unit(Vec u) {
+  Vec y = u + 1.0f;
+  Vec lost = (u - (y - 1.0f)) / y;  // what rounding 1 + u took away
+  Ints halved = y > 1.41421356f;
+  Vec t = select(halved, y * 0.5f, y) - 1.0f, rest = log_rest(t) + lost;
   Vec one = float_of(halved & bits_of(splat(1.0f)));
   return one * 0.693359375f + (t + (rest - one * 2.12194440e-4f));
 }

@@ -37,6 +37,7 @@ struct Reference {
 
 const Reference kReferences[] = {
     {"exp", [](double x) { return std::exp(x); }, -87.3f, 87.3f, 1.25},
+    {"log", [](double x) { return std::log(x); }, 1.2e-38f, 3.4e38f, 1},
     {"log1p_unit", [](double x) { return std::log1p(x); }, 0, 1, 1},
     {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, -87.3f, kInf, 3},
     {"softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },

@@ -44,6 +44,7 @@ ELBO_TABLE(PosteriorKernels, DiagonalPosterior)
 ELBO_TABLE(PosteriorKernels, FullPosterior)
 ELBO_TABLE(PosteriorKernels, PointPosterior)
 ELBO_TABLE(LikelihoodKernels, Bernoulli)
+ELBO_TABLE(LikelihoodKernels, ContinuousBernoulli)
 ELBO_TABLE(LikelihoodKernels, Gaussian)
 ELBO_TABLE(LikelihoodKernels, GaussianElement)
 
@@ -63,6 +64,7 @@ constexpr Row<PosteriorKernels> kPosteriors[] = {
 
 constexpr Row<LikelihoodKernels> kLikelihoods[] = {
     {"bernoulli", Bernoulli},
+    {"continuous-bernoulli", ContinuousBernoulli},
     {"gaussian", Gaussian},
     {"gaussian-element", GaussianElement},
 };

@@ -33,7 +33,8 @@ template <class D>
 class BernoulliLikelihood : public Likelihood {
  public:
   BernoulliLikelihood(const char* name, double margin, const Schema& schema)
-      : role_(fmt::format("x under the {} likelihood", name)),
+      : name_(name),
+        role_(fmt::format("x under the {} likelihood", name)),
         margin_(margin),
         columns_(schema.columns),
         event_dims_(event_dims(schema)) {}
@@ -44,13 +45,13 @@ class BernoulliLikelihood : public Likelihood {
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     return std::make_unique<D>(parameter(parameters, 0, event_dims_), event_dims_);
   }
-  std::string kernel() const override { return "bernoulli"; }
+  std::string kernel() const override { return name_; }
   Tensor output_bias(const Tensor& mean, const Tensor&) const override {
     return D::logits_of_mean(mean.clamp(margin_, 1 - margin_)).unsqueeze(0);
   }
 
  private:
-  std::string role_;
+  std::string name_, role_;
   double margin_;
   std::vector<std::string> columns_;
   int64_t event_dims_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "elbo/nets/layers.h"
+#include "elbo/prob/likelihood.h"
 #include "elbo/tensor/random.h"
 #include "elbo/train/engine_check.h"
 #include "elbo/train/testing.h"
@@ -53,7 +54,8 @@ class Draw {
     c.has_mask = chance(0.3), c.has_other_input = chance(0.2);
     c.model.latent = whole(1, 40);
     c.model.posterior = pick<std::string>({"diagonal", "full", "point"});
-    c.model.likelihood = chance(0.5) ? Part("bernoulli") : gaussian();
+    c.model.likelihood = pick(likelihoods().names());
+    if (c.model.likelihood.type == "gaussian") c.model.likelihood = gaussian();
     c.model.encoder = has_images ? convolutions() : network();
     if (chance(0.5)) c.model.decoder = has_images && chance(0.6) ? convolutions() : network();
     c.objective.beta = chance(0.5) ? 1 : 4 * rng_.uniform();
