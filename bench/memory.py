@@ -1,0 +1,22 @@
+"""Most memory resident at once, MiB, in two epochs of training: `elbo train mnist` and torch_vae.py --mode fused."""
+import os
+import subprocess
+
+
+def peak(command, environment):
+    """The child's own peak, whatever other children there were."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    if status:
+        raise RuntimeError(f"{command} failed")
+    return usage.ru_maxrss / 1024
+
+
+def run(bench):
+    sides = {"elbo train mnist": lambda: peak(
+        [bench.elbo, "train", "mnist", "--epochs", "2", "--quiet", "--no-report", "-o", bench.run_folder()], None)}
+    if bench.has_peer("torch_vae.py"):
+        sides["PyTorch, fused Adam"] = lambda: peak(
+            [bench.python, bench.peers / "torch_vae.py", "--mode", "fused", "--epochs", "2"], bench.environment())
+    bench.compare("memory", "MiB", sides, "PyTorch, fused Adam")

@@ -1,0 +1,56 @@
+"""Microseconds per example over sizes: a dense VAE on random bits, half of them ones, Bernoulli likelihood, Adam, the second of
+two epochs. One size varies at a time around 784-400-20 with batch 128. Peer: peer_dense.py, a page of PyTorch with
+its fused Adam."""
+import pathlib
+import statistics
+
+from common import seconds_of_last_epoch
+
+SIZES = {
+    "batch": (32, 128, 512, 2048, 4096),
+    "hidden": (64, 256, 1024, 4096),
+    "latent": (2, 32, 128, 512),
+    "input": (10, 100, 1000, 5000, 20000),
+}
+BASE = {"batch": 128, "hidden": 400, "latent": 20, "input": 784}
+FLOATS = 40e6  # in a data set, at most: 160 MB
+WORK = 3e11  # floating-point operations in an epoch, about
+
+
+def examples(size):
+    """As many as make an epoch of some tenths of a second, and some batches at least."""
+    operations = 6 * size["hidden"] * (2 * size["input"] + 3 * size["latent"])
+    rows = min(WORK / operations, FLOATS / size["input"], 200_000)
+    return max(4, round(rows / size["batch"])) * size["batch"]
+
+
+def write_bits(path, rows, columns):
+    """An .npy file of random bits as u8, without NumPy."""
+    import random
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header += " " * (63 - (len(header) + 10) % 64) + "\n"
+    bits = random.Random(1).randbytes(rows * columns)
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() +
+                     bits.translate(bytes(i & 1 for i in range(256))))
+
+
+def run(bench):
+    own = pathlib.Path(__file__).resolve().parent / "peer_dense.py"
+    for name, values in SIZES.items():
+        for value in values:
+            size = {**BASE, name: value}
+            rows = examples(size)
+            data = pathlib.Path(bench.folder.name) / "bits.npy"
+            write_bits(data, rows, size["input"])
+            sides = {
+                "elbo": lambda: 1e6 / rows * seconds_of_last_epoch(
+                    bench.train(data, "--valid", "0", "--test", "0", "--epochs", "2", "--batch", str(size["batch"]),
+                                "--latent", str(size["latent"]), "--likelihood", "bernoulli", "--set", "data.transform=[]",
+                                "--set", f'model.encoder={{type="mlp", sizes=[{size["hidden"]}]}}')),
+                "PyTorch": lambda: 1e6 / rows * bench.peer(own, "--data", data, *(
+                    word for key in size for word in (f"--{key}", str(size[key]))))["epoch_s"],
+            }
+            figures = bench.take_turns(sides)
+            peer = statistics.median(figures["PyTorch"])
+            for side, seen in figures.items():
+                bench.tell(f"{name} {value}", side, "us", seen, peer)
