@@ -6,8 +6,19 @@
 #include "elbo/fused/conv.h"
 #include "elbo/fused/dense.h"
 #include "elbo/fused/image.h"
+#include "elbo/fused/norm.h"
 
 namespace elbo::fused {
+
+namespace {
+
+/// How the images lie that a convolution is given.
+ImageLayout in_side(const ChainConv& conv) {
+  ConvSides sides = sides_of(conv);
+  return conv.mirrored ? sides.coarse : sides.fine;
+}
+
+}  // namespace
 
 Parameter parameter_of(const Tensor& t, Way way) {
   if (way == Way::forward) return {t.data_ptr<float>(), nullptr};
@@ -19,11 +30,13 @@ Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way 
     : way_(way), last_(&in) {
   std::vector<ChainLayer> layers = network.chain();
   for (size_t i = 0; i < layers.size(); ++i) {
+    auto next = i + 1 < layers.size() ? layers[i + 1].conv : std::nullopt;
     if (layers[i].conv) {
-      add_conv(layers[i], i + 1 < layers.size() ? layers[i + 1].conv : std::nullopt);
+      add_conv(layers[i], next);
     } else {
       add_dense(layers[i], i == 0 ? sparse : nullptr);
     }
+    if (layers[i].norm) add_norm(layers[i], next);
     last_->activation = *try_activation(layers[i].activation);
     last_->dropout = way == Way::both ? layers[i].dropout : 0;
   }
@@ -46,23 +59,38 @@ void Chain::add_dense(const ChainLayer& l, const SparseInput* sparse) {
 
 /// An image lies between two convolutions with the borders that both need.
 void Chain::add_conv(const ChainLayer& l, const std::optional<ChainConv>& next) {
-  auto sides = [](const ChainConv& c) {
-    ConvSides s = sides_of(c);
-    return c.mirrored ? std::pair(s.coarse, s.fine) : std::pair(s.fine, s.coarse);
-  };
-  auto [in, out] = sides(*l.conv);
-  if (!last_->image) {
-    Signal& image = add_signal(in, last_->has_gradient);
-    stages_.push_back(std::make_unique<ToImage>(*last_, image));
-    last_ = &image;
-  }
+  add_image(in_side(*l.conv));
+  ConvSides s = sides_of(*l.conv);
+  ImageLayout out = l.conv->mirrored ? s.fine : s.coarse;
   if (next) {
-    ImageLayout other = sides(*next).first;
+    ImageLayout other = in_side(*next);
     out.before = std::max(out.before, other.before), out.after = std::max(out.after, other.after);
   }
   Signal& image = add_signal(out, true);
   stages_.push_back(std::make_unique<Conv>(*l.conv, *last_, image, parameter_of(l.weight, way_),
                                            parameter_of(l.bias, way_)));
+  last_ = &image;
+}
+
+void Chain::add_norm(const ChainLayer& l, const std::optional<ChainConv>& next) {
+  if (!l.image.empty()) {
+    add_image(next ? in_side(*next) : ImageLayout{l.image[0], l.image[1], l.image[2]});
+  }
+  Signal& out = last_->image ? add_signal(*last_->image, true) : add_signal(last_->width, true);
+  Parameter weight = parameter_of(l.norm->weight, way_), bias = parameter_of(l.norm->bias, way_);
+  if (l.norm->kind == "batch") {
+    stages_.push_back(std::make_unique<BatchNorm>(*l.norm, *last_, out, weight, bias));
+  } else {
+    stages_.push_back(std::make_unique<LayerNorm>(*last_, out, weight, bias));
+  }
+  last_ = &out;
+}
+
+/// Plain rows become images.
+void Chain::add_image(const ImageLayout& layout) {
+  if (last_->image) return;
+  Signal& image = add_signal(layout, last_->has_gradient);
+  stages_.push_back(std::make_unique<ToImage>(*last_, image));
   last_ = &image;
 }
 
@@ -106,8 +134,7 @@ double Chain::operations(int64_t rows) const {
 std::string why_not_chain(const char* which, const Network& network) {
   std::vector<ChainLayer> layers = network.chain();
   if (layers.empty()) {
-    return fmt::format("the {} is not a chain of dense layers and convolutions without norm",
-                       which);
+    return fmt::format("the {} is not a chain of dense layers and convolutions", which);
   }
   for (const ChainLayer& l : layers) {
     if (!try_activation(l.activation)) return "no kernel for activation " + l.activation;

@@ -38,6 +38,8 @@ class Chain {
   Signal& add_signal(const Like& like, bool has_gradient);
   void add_dense(const ChainLayer& layer, const SparseInput* sparse);
   void add_conv(const ChainLayer& layer, const std::optional<ChainConv>& next);
+  void add_norm(const ChainLayer& layer, const std::optional<ChainConv>& next);
+  void add_image(const ImageLayout& layout);
   void add_flat();
 
   Way way_;

@@ -7,6 +7,7 @@
 #include "elbo/kernels/activation.h"
 #include "elbo/kernels/gemm.h"
 #include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/norm.h"
 #include "elbo/kernels/peak.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/update.h"
@@ -38,6 +39,7 @@ namespace elbo {
 
 ELBO_TABLE(ActivationKernels, Activations)
 ELBO_TABLE(GemmKernels, Gemms)
+ELBO_TABLE(NormKernels, Norms)
 ELBO_TABLE(PeakKernels, Peak)
 ELBO_TABLE(UpdateKernels, Updates)
 ELBO_TABLE(PosteriorKernels, DiagonalPosterior)
@@ -84,6 +86,7 @@ constexpr std::string_view kActivationNames[] = {"none", "relu", "tanh", "sigmoi
 
 const ActivationKernels& activation_kernels(Isa isa) { return *Activations(isa); }
 const GemmKernels& gemm_kernels(Isa isa) { return *Gemms(isa); }
+const NormKernels& norm_kernels(Isa isa) { return *Norms(isa); }
 const PeakKernels& peak_kernels(Isa isa) { return *Peak(isa); }
 const UpdateKernels& update_kernels(Isa isa) { return *Updates(isa); }
 

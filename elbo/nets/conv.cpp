@@ -86,10 +86,10 @@ class ConvEncoder : public Network {
 
   std::vector<ChainLayer> chain() const override {
     std::vector<ChainLayer> dense = dense_->chain(), out;
-    if (dense.empty()) return {};
     for (size_t i = 0; i < convs_.size(); ++i) {
-      out.push_back({convs_[i]->weight, convs_[i]->bias, options_.activation, options_.dropout,
-                     chain_conv(options_, sizes_[i], sizes_[i + 1], false)});
+      const Norm* norm = options_.norm == "none" ? nullptr : norms_[i].get();
+      out.push_back({convs_[i]->weight, convs_[i]->bias, norm, options_.activation,
+                     options_.dropout, chain_conv(options_, sizes_[i], sizes_[i + 1], false)});
     }
     out.insert(out.end(), dense.begin(), dense.end());
     return out;
@@ -140,11 +140,12 @@ class ConvDecoder : public Network {
 
   std::vector<ChainLayer> chain() const override {
     std::vector<ChainLayer> out = dense_->chain();
-    if (out.empty()) return {};
+    out.back().image = sizes_[0].shape();
     for (size_t i = 0; i < convs_.size(); ++i) {
+      if (options_.norm != "none") out.back().norm = norms_[i].get();
       out.back().activation = options_.activation;
       out.back().dropout = options_.dropout;
-      out.push_back({convs_[i]->weight, convs_[i]->bias, "none", 0,
+      out.push_back({convs_[i]->weight, convs_[i]->bias, nullptr, "none", 0,
                      chain_conv(options_, sizes_[i], sizes_[i + 1], true)});
     }
     return out;

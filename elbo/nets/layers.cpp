@@ -94,22 +94,22 @@ Tensor Conv::forward(const Tensor& x) {
                               {shape_.output_padding_h, shape_.output_padding_w});
 }
 
-Norm::Norm(const std::string& kind, const std::vector<int64_t>& shape)
-    : kind_(kind), shape_(kind == "batch" ? std::vector<int64_t>{shape[0]} : shape) {
+Norm::Norm(const std::string& which, const std::vector<int64_t>& shape)
+    : kind(which), shape_(which == "batch" ? std::vector<int64_t>{shape[0]} : shape) {
   if (kind == "none") return;
-  weight_ = register_parameter("weight", at::ones(shape_));
-  bias_ = register_parameter("bias", at::zeros(shape_));
+  weight = register_parameter("weight", at::ones(shape_));
+  bias = register_parameter("bias", at::zeros(shape_));
   if (kind == "batch") {
-    running_mean_ = register_buffer("running_mean", at::zeros(shape_));
-    running_var_ = register_buffer("running_var", at::ones(shape_));
+    running_mean = register_buffer("running_mean", at::zeros(shape_));
+    running_var = register_buffer("running_var", at::ones(shape_));
   }
 }
 
 Tensor Norm::forward(const Tensor& x) {
-  if (kind_ == "none") return x;
-  if (kind_ == "layer") return at::layer_norm(x, shape_, weight_, bias_, 1e-5, false);
+  if (kind == "none") return x;
+  if (kind == "layer") return at::layer_norm(x, shape_, weight, bias, kEpsilon, false);
   bool use_batch = is_training() && x.numel() > x.size(1);  // one value has no variance
-  return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, use_batch, 0.1, 1e-5,
+  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, kMomentum, kEpsilon,
                         false);
 }
 

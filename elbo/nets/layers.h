@@ -50,11 +50,14 @@ class Norm : public torch::nn::Module {
  public:
   Norm(const std::string& kind, const std::vector<int64_t>& shape);
   Tensor forward(const Tensor& x);
+  static constexpr double kEpsilon = 1e-5;  ///< added to variances
+  static constexpr double kMomentum = 0.1;  ///< of the running statistics
+  const std::string kind;
+  Tensor weight, bias;               ///< [channels], or of an example's shape for layer
+  Tensor running_mean, running_var;  ///< [channels], for batch
 
  private:
-  std::string kind_;
   std::vector<int64_t> shape_;
-  Tensor weight_, bias_, running_mean_, running_var_;
 };
 
 /// Inverted dropout with our own generator; the identity outside training (Srivastava et al. 2014).

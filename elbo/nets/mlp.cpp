@@ -54,10 +54,11 @@ class Mlp : public Network {
   }
 
   std::vector<ChainLayer> chain() const override {
-    if (options_.norm != "none") return {};
     std::vector<ChainLayer> out;
-    for (const auto& l : linears_) {
-      out.push_back({l->weight, l->bias, options_.activation, options_.dropout});
+    for (size_t i = 0; i < linears_.size(); ++i) {
+      const Norm* norm = options_.norm == "none" ? nullptr : norms_[i].get();
+      out.push_back(
+          {linears_[i]->weight, linears_[i]->bias, norm, options_.activation, options_.dropout});
     }
     out.push_back({last_->weight, last_->bias});
     return out;

@@ -19,13 +19,17 @@ struct ChainConv {
   bool mirrored;  ///< transposed: the gradient of the convolution that goes the other way
 };
 
-/// A layer of a network that is a chain of them: dropout(activation(x weight^T + bias)), or with a
-/// convolution instead of the product.
+class Norm;  // nets/layers.h
+
+/// A layer of a network that is a chain of them: dropout(activation(norm(x weight^T + bias))), or
+/// with a convolution instead of the product.
 struct ChainLayer {
   Tensor weight, bias;  ///< [out, in], [out], or as in nets/layers.h's Conv: the network's own
+  const Norm* norm = nullptr;  ///< null for none
   std::string activation = "none";
   double dropout = 0;
   std::optional<ChainConv> conv = {};
+  std::vector<int64_t> image = {};  ///< {C, H, W} where what a product puts out is one
 };
 
 /// A map from tensor to tensor. It knows its shapes, never what its output means.

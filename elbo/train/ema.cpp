@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/ema.h"
 
+#include <algorithm>
+
 #include "elbo/kernels/update.h"
 #include "elbo/train/weights.h"
 
@@ -10,8 +12,10 @@ Ema::Ema(const Model& model, double decay) : decay_(decay) {
   if (decay > 0) shadow_ = copy_of(state_of(model));
 }
 
-void Ema::update(const Model& model) {
+void Ema::update(const Model& model, int64_t step) {
   if (!is_on()) return;
+  auto t = static_cast<double>(step);
+  double decay = std::min(decay_, (1 + t) / (10 + t));
   at::NoGradGuard no_grad;
   NamedTensors live = state_of(model);
   for (size_t i = 0; i < live.size(); ++i) {
@@ -20,10 +24,10 @@ void Ema::update(const Model& model) {
     if (!from.is_floating_point()) {
       to.copy_(from);
     } else if (from.is_cpu() && from.scalar_type() == at::kFloat && from.is_contiguous()) {
-      update_kernels(isa()).average(static_cast<float>(decay_), to.data_ptr<float>(),
+      update_kernels(isa()).average(static_cast<float>(decay), to.data_ptr<float>(),
                                     from.data_ptr<float>(), from.numel());
     } else {
-      to.lerp_(from, 1 - decay_);
+      to.lerp_(from, 1 - decay);
     }
   }
 }

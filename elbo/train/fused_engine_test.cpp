@@ -78,24 +78,27 @@ class Draw {
     return part_with("gaussian", "scale", pick<std::string>({"fixed", "learned", "element"}));
   }
   Part network() {
-    std::vector<int64_t> sizes(rng_.below(3));
-    for (int64_t& s : sizes) s = whole(1, 70);
-    Part out = part_with("mlp", "sizes", Value::list<int64_t>(sizes));
-    out.options["activation"] = pick(activation_names());
-    out.options["dropout"] = chance(0.3) ? 0.4 : 0.0;
+    Part out = part_with("mlp", "activation", pick(activation_names()));
+    add_common(out, "sizes", 2, 70);
     return out;
   }
-
   Part convolutions() {
-    std::vector<int64_t> channels(1 + rng_.below(2)), dense(rng_.below(2));
+    Part out = part_with("conv", "activation", pick(activation_names()));
+    std::vector<int64_t> channels(1 + rng_.below(2));
     for (int64_t& c : channels) c = whole(1, 20);
-    for (int64_t& s : dense) s = whole(1, 40);
-    Part out = part_with("conv", "channels", Value::list<int64_t>(channels));
-    out.options["dense"] = Value::list<int64_t>(dense);
+    out.options["channels"] = Value::list<int64_t>(channels);
     out.options["kernel"] = whole(1, 5), out.options["stride"] = whole(1, 3);
-    out.options["activation"] = pick(activation_names());
-    out.options["dropout"] = chance(0.3) ? 0.4 : 0.0;
+    add_common(out, "dense", 1, 40);
     return out;
+  }
+  /// The norm of a few values has next to no gradient, and rounding would decide.
+  void add_common(Part& out, const char* key, uint64_t most_layers, int64_t widest) {
+    auto norm = pick<std::string>({"none", "none", "batch", "layer"});
+    std::vector<int64_t> sizes(rng_.below(most_layers + 1));
+    for (int64_t& s : sizes) s = whole(norm == "layer" ? 8 : 1, widest);
+    out.options[key] = Value::list<int64_t>(sizes);
+    out.options["norm"] = norm;
+    out.options["dropout"] = chance(0.3) ? 0.4 : 0.0;
   }
 
   Rng rng_;
@@ -156,10 +159,12 @@ TEST(FusedEngine, AgreesWithAutogradOnAnyFlatVae) {
   }
 }
 
-/// Every parameter in one row.
+/// Every parameter and buffer in one row.
 Tensor flat(const Model& model) {
   std::vector<Tensor> parts;
-  for (const Tensor& p : model.parameters()) parts.push_back(p.detach().flatten().to(at::kDouble));
+  for (const auto& list : {model.parameters(), model.buffers()}) {
+    for (const Tensor& t : list) parts.push_back(t.detach().flatten().to(at::kDouble));
+  }
   return at::cat(parts);
 }
 

@@ -220,7 +220,7 @@ class Trainer {
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
-    ema_->update(model_);
+    ema_->update(model_, progress_.step);
     progress_.sums.add(result.names, result.means, end - begin);
     if (c_.listener) {
       c_.listener->on_step(progress_.epoch + 1, progress_.step_in_epoch, steps_,

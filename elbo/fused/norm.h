@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "elbo/fused/stage.h"
+#include "elbo/kernels/norm.h"
+#include "elbo/nets/layers.h"
+
+namespace elbo::fused {
+
+/// What both kinds of normalisation share: examples as lines of pixels, and sums over a batch found
+/// in parts that depend on its size alone, so that the bits do not depend on the team.
+class NormStage : public Stage {
+ public:
+  void reserve(int64_t rows) override { out_.reserve(rows); }
+  void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
+
+ protected:
+  static constexpr int64_t kParts = 16;
+  /// `in` and `out` have the same layout; a plain row is one pixel.
+  NormStage(Signal& in, Signal& out, Parameter weight, Parameter bias);
+  int64_t line() const { return layout_.width * layout_.channels; }
+  int64_t elements() const { return line() * layout_.height; }
+  /// Where a line begins.
+  int64_t at(int64_t example, int64_t y) const { return example * in_.width + layout_.at(y, 0); }
+  static int64_t parts(int64_t rows) { return std::min(kParts, rows); }
+  /// use(part, first, end) for the examples of each part.
+  template <class Use>
+  void for_each_part(const Work& work, Use&& use) const {
+    int64_t count = parts(work.rows);
+    work.team.each(count, [&](int, int64_t part) {
+      use(part, part * work.rows / count, (part + 1) * work.rows / count);
+    });
+  }
+
+  Signal &in_, &out_;
+  ImageLayout layout_;
+  Parameter weight_, bias_;
+  const NormKernels& kernels_ = norm_kernels(isa());
+  Buffer zeros_;  // [line]: no bias is left to be added before the activation
+};
+
+/// Batch normalisation of every channel over examples and pixels; by the running statistics where
+/// there is no way back, and for a single value.
+class BatchNorm : public NormStage {
+ public:
+  BatchNorm(const Norm& norm, Signal& in, Signal& out, Parameter weight, Parameter bias);
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+
+ private:
+  void find_statistics(const Work& work);
+  /// The sum over parts and pixels of one channel.
+  double sum_of(const Buffer& parts, int64_t rows, int64_t channel) const;
+  /// Sets a channel's figure all along the line.
+  void spread(Buffer& line, int64_t channel, double value) const;
+
+  float *running_mean_, *running_var_;
+  bool has_statistics_ = false;
+  double count_ = 0;                                // of values in a channel
+  Buffer mean_, inverse_, factor_, shift_, a_, b_;  // [line]
+  Buffer sums_, products_;                          // [kParts, line]
+};
+
+/// Layer normalisation of each example.
+class LayerNorm : public NormStage {
+ public:
+  LayerNorm(Signal& in, Signal& out, Parameter weight, Parameter bias);
+  void reserve(int64_t rows) override;
+  void forward(const Work& work) override;
+  void backward(const Work& work) override;
+
+ private:
+  /// use(place in the parameters, place in lines) for every element.
+  template <class Use>
+  void for_each_element(Use&& use) const;
+  void normalise(int64_t example);
+  void find_gradient(int64_t example, float* d_weight, float* d_bias);
+
+  Buffer arranged_weight_, arranged_bias_;  // [height, line]
+  Buffer mean_, inverse_;                   // of each example
+  Buffer d_weights_, d_biases_;             // [kParts, height, line]
+};
+
+}  // namespace elbo::fused
