@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kDelimiters = "\t;|,";  // in order of preference
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kProbedRows = 20;
-constexpr size_t kChunk = size_t{1} << 20, kLongestRow = size_t{1} << 30;
+constexpr size_t kLongestRow = size_t{1} << 30;  // bytes
 
 /// Counts of each delimiter in each of the first rows, quoted text left out.
 std::vector<std::vector<size_t>> count_delimiters(std::string_view text, bool is_whole) {
@@ -115,8 +115,8 @@ TextSource text_source(std::string_view text) {
   };
 }
 
-CsvRows::CsvRows(TextSource source, std::string_view where, char delimiter)
-    : source_(std::move(source)), buffer_(kChunk) {
+CsvRows::CsvRows(TextSource source, std::string_view where, char delimiter, size_t buffer)
+    : source_(std::move(source)), buffer_(buffer) {
   at_ = end_ = buffer_.data();
   start(where, delimiter);
 }
@@ -129,7 +129,7 @@ CsvRows::CsvRows(std::span<char> text, std::string_view where, char delimiter)
 void CsvRows::start(std::string_view where, char delimiter) {
   where_ = where;
   if (is_whole_) check_is_text(at_);
-  while (!is_whole_ && end_ - at_ < static_cast<ptrdiff_t>(kChunk)) refill();
+  while (!is_whole_ && static_cast<size_t>(end_ - at_) < buffer_.size()) refill();
   auto text = [&] { return std::string_view(at_, static_cast<size_t>(end_ - at_)); };
   if (text().starts_with(kByteOrderMark)) at_ += kByteOrderMark.size();
   delimiter_ = delimiter ? delimiter : find_delimiter(text(), is_whole_);

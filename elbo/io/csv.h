@@ -33,7 +33,9 @@ struct CsvHead {
 /// tab ; | , that the first rows agree on. Throws Error(Code::data) with the line of any fault.
 class CsvRows {
  public:
-  CsvRows(TextSource source, std::string_view where, char delimiter = '\0');
+  /// `buffer`: bytes held of the text, more where a row needs them.
+  CsvRows(TextSource source, std::string_view where, char delimiter = '\0',
+          size_t buffer = size_t{1} << 20);
   /// The rows of a text in memory, which is unquoted in place: cells stay valid with it.
   CsvRows(std::span<char> text, std::string_view where, char delimiter = '\0');
 

@@ -23,17 +23,10 @@ std::vector<std::pair<int64_t, std::byte*>> in_order(std::span<const int64_t> ro
   return places;
 }
 
-int64_t elements_of(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (size_t i = 1; i < shape.size(); ++i) out *= shape[i];
-  return out;
-}
-
 }  // namespace
 
 FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing)
     : file_(std::move(file)), layout_(std::move(layout)), nan_is_missing_(nan_is_missing) {
-  row_bytes_ = static_cast<size_t>(elements_of(layout_.shape)) * dtype_size(layout_.dtype);
   std::vector<int64_t> one = layout_.shape;
   if (!one.empty()) one[0] = std::min<int64_t>(one[0], 1);
   RawSet set;
@@ -41,6 +34,9 @@ FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, boo
   kind_ = fill_examples(set, make_array(layout_.dtype, one), file_->name(), nan_is_missing_);
   x_ = {set.x.dtype, set.x.shape, {}};
   x_.shape[0] = layout_.shape[0];
+  one[0] = 1;
+  row_bytes_ =
+      static_cast<size_t>(Array{layout_.dtype, one, {}}.size()) * dtype_size(layout_.dtype);
 }
 
 uint64_t FileRows::bytes() const { return static_cast<uint64_t>(x_.size()) * dtype_size(x_.dtype); }
@@ -129,28 +125,36 @@ std::string read_examples(SourceFiles& files, const Path& path, const ArrayForma
 }
 
 RowSpool::RowSpool(int64_t columns, uint64_t in_memory, std::string where)
-    : columns_(columns), in_memory_(in_memory), where_(std::move(where)) {}
+    : columns_(columns), in_memory_(in_memory), where_(std::move(where)), blocks_(1) {}
 
 void RowSpool::add(std::span<const float> row) {
   auto bytes = std::as_bytes(row);
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  blocks_.back().insert(blocks_.back().end(), bytes.begin(), bytes.end());
+  gathered_ += bytes.size();
   ++rows_;
-  if (!file_ && buffer_.size() > in_memory_) file_ = DiskFile::make_temporary();
-  if (file_ && buffer_.size() >= kBlock) flush();
+  if (!file_ && gathered_ > in_memory_) file_ = DiskFile::make_temporary();
+  if (blocks_.back().size() < kBlock) return;
+  if (file_) put_away();
+  blocks_.emplace_back().reserve(kBlock);
 }
 
-void RowSpool::flush() {
-  file_->append(buffer_);
-  buffer_.clear();
-  buffer_.shrink_to_fit();
+void RowSpool::put_away() {
+  for (const Bytes& block : blocks_) file_->append(block);
+  blocks_.clear();
 }
 
 void RowSpool::finish(RawSet& set) {
   if (!file_) {
-    fill_examples(set, {DType::f32, {rows_, columns_}, std::move(buffer_)}, where_, true);
+    Bytes all;
+    all.reserve(gathered_);
+    for (Bytes& block : blocks_) {
+      all.insert(all.end(), block.begin(), block.end());
+      block = {};
+    }
+    fill_examples(set, {DType::f32, {rows_, columns_}, std::move(all)}, where_, true);
     return;
   }
-  flush();
+  put_away();
   auto rows = std::make_shared<FileRows>(
       file_, ArrayLayout{DType::f32, {rows_, columns_}, 0, false, false}, true);
   rows->check([](std::span<const std::byte>) {});

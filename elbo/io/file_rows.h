@@ -66,12 +66,12 @@ class RowSpool {
   void finish(RawSet& set);
 
  private:
-  void flush();
+  void put_away();
 
   int64_t columns_, rows_ = 0;
-  uint64_t in_memory_;
+  uint64_t in_memory_, gathered_ = 0;  // bytes
   std::string where_;
-  Bytes buffer_;
+  std::vector<Bytes> blocks_;  // what is gathered in memory; the last one is being filled
   std::shared_ptr<DiskFile> file_;
 };
 

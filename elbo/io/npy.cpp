@@ -278,19 +278,22 @@ Array parse_npy(Bytes&& bytes, std::string_view where) {
   return out;
 }
 
-Bytes encode_npy(const Array& array) {
-  const char* order = dtype_size(array.dtype) == 1 ? "|" : "<";
-  std::string shape =
-      fmt::format("({}{})", fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+std::string npy_header(DType dtype, std::span<const int64_t> shape) {
+  const char* order = dtype_size(dtype) == 1 ? "|" : "<";
+  std::string sizes = fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
   std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                                   order, type_code(array.dtype), shape);
+                                   order, type_code(dtype), sizes);
   size_t before = kMagic.size() + 4;  // the header ends at a multiple of 64
   header.append(63 - (before + header.size()) % 64, ' ') += '\n';
-  std::string start(kMagic);
-  start +=
+  std::string out(kMagic);
+  out +=
       {'\1', '\0', static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
-  start += header;
-  Bytes out(as_bytes(start).begin(), as_bytes(start).end());
+  return out + header;
+}
+
+Bytes encode_npy(const Array& array) {
+  std::string header = npy_header(array.dtype, array.shape);
+  Bytes out(as_bytes(header).begin(), as_bytes(header).end());
   out.insert(out.end(), array.data.begin(), array.data.end());
   return out;
 }
