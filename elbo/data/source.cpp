@@ -26,7 +26,7 @@ void DataOptions::fields(Fields& f) {
     "MiB of examples held in memory; larger sets of npy, IDX and CSV data stay on disk and their "
     "rows "
     "are read when they are needed; 0 leaves all there",
-    between(0, int64_t{1} << 40));
+    between(0, 1 << 24));
   f("transform", transform, "steps from the data as stored to the data as modelled", transforms());
 }
 

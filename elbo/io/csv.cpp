@@ -269,9 +269,10 @@ void CsvRows::unquote() {
   }
 }
 
-bool has_header(TextSource source, std::string_view where, char delimiter, std::string_view asked) {
+bool has_header(TextSource source, std::string_view where, char delimiter, std::string_view asked,
+                size_t buffer) {
   if (asked != "auto") return asked == "yes";
-  CsvRows rows(std::move(source), where, delimiter);
+  CsvRows rows(std::move(source), where, delimiter, buffer);
   if (!rows.next() || has_number(rows.cells())) return false;
   bool is_only_row = true;
   for (; rows.next(); is_only_row = false) {
@@ -291,7 +292,8 @@ std::vector<std::string> header_of(const std::vector<std::string_view>& cells) {
 
 CsvTable parse_csv(std::string text, std::string_view where, char delimiter,
                    std::string_view header) {
-  bool named = has_header(text_source(text), where, delimiter, header);
+  bool named = has_header(text_source(text), where, delimiter, header,
+                          std::min(text.size() + 1, kTextBuffer));
   auto owned = std::make_shared<std::string>(std::move(text));
   CsvTable out;
   out.text = owned;

@@ -19,6 +19,9 @@ using TextSource = std::function<size_t(std::span<char>)>;
 /// The source of a text in memory, which must outlive it.
 TextSource text_source(std::string_view text);
 
+/// Bytes of a text that are held at once, and looked at to find out the delimiter.
+inline constexpr size_t kTextBuffer = size_t{1} << 20;
+
 /// What stands above the rows of a table.
 struct CsvHead {
   std::vector<std::string> header;  ///< D names, or empty when the file has none
@@ -33,9 +36,9 @@ struct CsvHead {
 /// tab ; | , that the first rows agree on. Throws Error(Code::data) with the line of any fault.
 class CsvRows {
  public:
-  /// `buffer`: bytes held of the text, more where a row needs them.
+  /// `buffer`: bytes held of the text, at least 1; more where a row needs them.
   CsvRows(TextSource source, std::string_view where, char delimiter = '\0',
-          size_t buffer = size_t{1} << 20);
+          size_t buffer = kTextBuffer);
   /// The rows of a text in memory, which is unquoted in place: cells stay valid with it.
   CsvRows(std::span<char> text, std::string_view where, char delimiter = '\0');
 
@@ -74,7 +77,8 @@ class CsvRows {
 
 /// Whether the first row names the columns: "yes", "no", or "auto" (no cell of it is a number while
 /// a later cell in some column is). Reads as far as it must.
-bool has_header(TextSource source, std::string_view where, char delimiter, std::string_view asked);
+bool has_header(TextSource source, std::string_view where, char delimiter, std::string_view asked,
+                size_t buffer = kTextBuffer);
 /// The names in a first row; "column 3" where one is empty.
 std::vector<std::string> header_of(const std::vector<std::string_view>& cells);
 

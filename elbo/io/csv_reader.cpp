@@ -326,11 +326,13 @@ class TableReader {
   TargetCells target_cells_;
 };
 
-RawData read_rows(const std::function<TextSource()>& open, const std::string& where,
+/// `size`: no text from `open` is longer.
+RawData read_rows(const std::function<TextSource()>& open, uint64_t size, const std::string& where,
                   const CsvOptions& options, const ReadRequest& request) {
+  size_t buffer = std::min<uint64_t>(size + 1, kTextBuffer);
   char delimiter = options.delimiter == "auto" ? '\0' : options.delimiter[0];
-  bool named = has_header(open(), where, delimiter, options.header);
-  CsvRows rows(open(), where, delimiter);
+  bool named = has_header(open(), where, delimiter, options.header, buffer);
+  CsvRows rows(open(), where, delimiter, buffer);
   bool any = rows.next();
   ELBO_CHECK(any, Code::data, "{}: holds no rows", where);
   CsvHead head{{}, rows.cells().size()};
@@ -397,7 +399,8 @@ class CsvReader : public Reader {
   RawData read(const Path& path, const ReadRequest& request) const override {
     std::string where = path.string(), fingerprint;
     auto file = std::make_shared<const DiskFile>(path);
-    RawData out = read_rows([&] { return file_text(file, fingerprint); }, where, options_, request);
+    RawData out = read_rows([&] { return file_text(file, fingerprint); },
+                            file->size() * kMaxInflation, where, options_, request);
     out.name = data_name(path);
     out.fingerprint = fingerprint;
     return out;
@@ -411,7 +414,7 @@ class CsvReader : public Reader {
 
 RawData read_csv_data(std::string_view text, const std::string& where, const CsvOptions& options,
                       const ReadRequest& request) {
-  return read_rows([text] { return text_source(text); }, where, options, request);
+  return read_rows([text] { return text_source(text); }, text.size(), where, options, request);
 }
 
 std::unique_ptr<Reader> make_csv_reader(const CsvOptions& options) {
