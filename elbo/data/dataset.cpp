@@ -33,7 +33,7 @@ class RawDataset : public Dataset {
     std::copy(rows.begin(), rows.end(), out.index.data_ptr<int64_t>());
     if (on_disk_) {
       RawSet set = on_disk_->read(rows);
-      out.x = as_event(set.x).contiguous().to(at::kFloat);
+      out.x = as_event(set.x).to(at::kFloat);
       if (!set.mask.empty()) out.mask = to_tensor(set.mask).to(at::kFloat);
     } else {
       out.x = x_.index_select(0, out.index).to(at::kFloat);
