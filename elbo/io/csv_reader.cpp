@@ -364,24 +364,6 @@ bool is_table_name(Path path) {
   return extension == ".csv" || extension == ".tsv";
 }
 
-/// The text of a file, inflated when it is gzip. `fingerprint` is set when its end is reached.
-TextSource file_text(std::shared_ptr<const DiskFile> file, std::string& fingerprint) {
-  auto hash = std::make_shared<Sha256>();
-  auto raw = [file, hash, &fingerprint, at = uint64_t{0}](std::span<std::byte> out) mutable {
-    size_t n = static_cast<size_t>(std::min<uint64_t>(out.size(), file->size() - at));
-    file->read(at, out.first(n));
-    hash->add(out.first(n));
-    at += n;
-    if (n > 0 && at == file->size()) fingerprint = hash->digits();
-    return n;
-  };
-  Bytes head(static_cast<size_t>(std::min<uint64_t>(file->size(), 2)));
-  file->read(0, head);
-  ByteSource bytes = raw;
-  if (is_gzip(head)) bytes = gunzip(std::move(bytes), file->name());
-  return [bytes](std::span<char> out) { return bytes(std::as_writable_bytes(out)); };
-}
-
 class CsvReader : public Reader {
  public:
   explicit CsvReader(CsvOptions options) : options_(std::move(options)) {}
@@ -399,7 +381,7 @@ class CsvReader : public Reader {
   RawData read(const Path& path, const ReadRequest& request) const override {
     std::string where = path.string(), fingerprint;
     auto file = std::make_shared<const DiskFile>(path);
-    RawData out = read_rows([&] { return file_text(file, fingerprint); },
+    RawData out = read_rows([&] { return text_of(file, fingerprint); },
                             file->size() * kMaxInflation, where, options_, request);
     out.name = data_name(path);
     out.fingerprint = fingerprint;

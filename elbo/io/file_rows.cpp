@@ -162,4 +162,21 @@ void RowSpool::finish(RawSet& set) {
   set.on_disk = std::move(rows);
 }
 
+TextSource text_of(std::shared_ptr<const DiskFile> file, std::string& fingerprint) {
+  auto hash = std::make_shared<Sha256>();
+  auto raw = [file, hash, &fingerprint, at = uint64_t{0}](std::span<std::byte> out) mutable {
+    size_t n = static_cast<size_t>(std::min<uint64_t>(out.size(), file->size() - at));
+    file->read(at, out.first(n));
+    hash->add(out.first(n));
+    at += n;
+    if (n > 0 && at == file->size()) fingerprint = hash->digits();
+    return n;
+  };
+  Bytes head(static_cast<size_t>(std::min<uint64_t>(file->size(), 2)));
+  file->read(0, head);
+  ByteSource bytes = raw;
+  if (is_gzip(head)) bytes = gunzip(std::move(bytes), file->name());
+  return [bytes](std::span<char> out) { return bytes(std::as_writable_bytes(out)); };
+}
+
 }  // namespace elbo

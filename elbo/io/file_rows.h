@@ -6,6 +6,7 @@
 
 #include "elbo/core/disk.h"
 #include "elbo/io/array_layout.h"
+#include "elbo/io/csv.h"
 #include "elbo/io/raw.h"
 
 namespace elbo {
@@ -74,5 +75,8 @@ class RowSpool {
   std::vector<Bytes> blocks_;  // what is gathered in memory; the last one is being filled
   std::shared_ptr<DiskFile> file_;
 };
+
+/// The text of a file, inflated when it is gzip. `fingerprint` is set when its end is reached.
+TextSource text_of(std::shared_ptr<const DiskFile> file, std::string& fingerprint);
 
 }  // namespace elbo
