@@ -21,16 +21,23 @@ int run(const EncodeVerbOptions& o, Call& call) {
   check_output(path, o.force);
   DatasetPtr data = open_split(run, call, o);
   std::vector<int64_t> rows = spaced_rows(data->size(), o.count);
-  Codes codes = encode(run, *data, rows, o);
-  Output out{{{"mean", codes.mean}, {"sd", codes.sd}},
-             latent_columns(codes.mean.size(1)),
-             data->schema().target,
-             label_texts(codes.y, data->schema()),
-             {}};
-  if (codes.draws.defined()) out.arrays.insert(out.arrays.begin(), {"draws", codes.draws});
-  if (codes.y.defined()) out.arrays.emplace_back("y", codes.y);
-  out.arrays.emplace_back("row", at::tensor(rows, at::kLong));
-  return finish(path, o, out, Value::table(), call.console);
+  Noise noise(o.seed);
+  auto make = [&](std::span<const int64_t> some) {
+    Codes codes = encode(run, *data, some, o, noise);
+    Output out{{{"mean", codes.mean}, {"sd", codes.sd}},
+               latent_columns(codes.mean.size(1)),
+               data->schema().target,
+               label_texts(codes.y, data->schema()),
+               {}};
+    if (codes.draws.defined()) out.arrays.insert(out.arrays.begin(), {"draws", codes.draws});
+    if (codes.y.defined()) out.arrays.emplace_back("y", codes.y);
+    out.arrays.emplace_back("row",
+                            at::tensor(at::IntArrayRef(some.data(), some.size()), at::kLong));
+    return out;
+  };
+  // Draws [K, n, Z] do not have the rows first.
+  if (o.draws > 0) return finish(path, o, make(rows), Value::table(), call.console);
+  return finish_rows(path, o, data->schema(), rows, make, call.console);
 }
 
 }  // namespace

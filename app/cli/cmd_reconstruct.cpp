@@ -21,18 +21,23 @@ int run(const ReconstructVerbOptions& o, Call& call) {
   Path path = output_path(o, run, "reconstructions");
   DatasetPtr data = open_split(run, call, o);
   std::vector<int64_t> rows = spaced_rows(data->size(), o.count);
-  Reconstruction found = reconstruct(run, *data, rows, o);
-  Output out{{{"reconstruction", found.result}, {"x", found.x}, {"z", found.z}},
-             data_columns(run.trained.schema),
-             "",
-             {},
-             {}};
-  if (found.mask.defined()) out.arrays.emplace_back("mask", found.mask);
-  out.arrays.emplace_back("row", at::tensor(rows, at::kLong));
-  if (run.trained.schema.kind == "image") {
-    out.picture = paired_grid(found.x, found.result, 16, viewing_scale(found.x));
-  }
-  return finish(path, o, out, Value::table(), call.console);
+  Noise noise(o.seed);
+  auto make = [&](std::span<const int64_t> some) {
+    Reconstruction found = reconstruct(run, *data, some, o, noise);
+    Output out{{{"reconstruction", found.result}, {"x", found.x}, {"z", found.z}},
+               data_columns(run.trained.schema),
+               "",
+               {},
+               {}};
+    if (found.mask.defined()) out.arrays.emplace_back("mask", found.mask);
+    out.arrays.emplace_back("row",
+                            at::tensor(at::IntArrayRef(some.data(), some.size()), at::kLong));
+    if (path.extension() == ".png" && run.trained.schema.kind == "image") {
+      out.picture = paired_grid(found.x, found.result, 16, viewing_scale(found.x));
+    }
+    return out;
+  };
+  return finish_rows(path, o, run.trained.schema, rows, make, call.console);
 }
 
 }  // namespace

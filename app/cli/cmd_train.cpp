@@ -104,7 +104,7 @@ int finish_run(const RunResult& result, bool report, Console& console) {
     console.document(document);
     return static_cast<int>(Code::stopped);
   }
-  RunSummary summary = summarise(result.folder, report);
+  RunSummary summary = summarise(result.folder, report, &result.data);
   tell_summary(summary, console);
   console.document(summary.to_value());
   return 0;

@@ -87,7 +87,8 @@ Error translate(const c10::Error& e) {
   bool memory = text.find("memory") != std::string::npos;
   return Error(
       memory ? Code::resource : Code::failure,
-      memory ? "out of memory: " + text + "\nLower train.batch, or close other programs."
+      memory ? "out of memory: " + text +
+                   "\nLower train.batch or data.in_memory, or close other programs."
              : "internal: " + text + "\nThis is a defect of elbo; please report the command.");
 }
 
@@ -105,7 +106,8 @@ int guarded(const std::vector<std::string>& words) {
     return report(translate(e));
   } catch (const std::bad_alloc&) {
     return report(
-        Error(Code::resource, "out of memory\nLower train.batch, or close other programs."));
+        Error(Code::resource,
+              "out of memory\nLower train.batch or data.in_memory, or close other programs."));
   } catch (const std::exception& e) {
     return report(
         Error(Code::failure, std::string("internal: ") + e.what() +

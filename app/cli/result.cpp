@@ -32,17 +32,52 @@ Path output_path(const OutputOptions& options, const Run& run, const std::string
   return path;
 }
 
+namespace {
+
+/// Notes the shapes of the arrays, of which `rows` (-1: as they are) rows are written in all.
+void add_shapes(Value& document, const Output& output, int64_t rows) {
+  for (const auto& [name, tensor] : output.arrays) {
+    std::vector<int64_t> shape = tensor.sizes().vec();
+    if (rows >= 0) shape[0] = rows;
+    document["arrays"][name] = Value::list(shape);
+  }
+}
+
+int tell(const Path& path, Value document, const Value& more, Console& console) {
+  console.result(path.string());
+  document["output"] = path.string();
+  console.document(merge(document, more));
+  return 0;
+}
+
+}  // namespace
+
 int finish(const Path& path, const OutputOptions& options, const Output& output, Value more,
            Console& console) {
   write_output(path, output, options.force);
-  console.result(path.string());
   Value document;
-  document["output"] = path.string();
-  for (const auto& [name, tensor] : output.arrays) {
-    document["arrays"][name] = Value::list(tensor.sizes().vec());
+  add_shapes(document, output, -1);
+  return tell(path, std::move(document), more, console);
+}
+
+int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
+                std::span<const int64_t> rows,
+                const std::function<Output(std::span<const int64_t>)>& make, Console& console) {
+  auto most = static_cast<size_t>(
+      std::max(rows_at_once(schema, 10000) / kRowsTogether, int64_t{1}) * kRowsTogether);
+  if (!OutputWriter::takes_parts(path) || rows.size() <= most) {
+    return finish(path, options, make(rows), Value::table(), console);
   }
-  console.document(merge(document, more));
-  return 0;
+  auto n = static_cast<int64_t>(rows.size());
+  OutputWriter writer(path, options.force, n);
+  Value document;
+  for (size_t begin = 0; begin < rows.size(); begin += most) {
+    Output part = make(rows.subspan(begin, std::min(most, rows.size() - begin)));
+    writer.add(part);
+    add_shapes(document, part, n);
+  }
+  writer.finish();
+  return tell(path, std::move(document), Value::table(), console);
 }
 
 std::vector<std::string> data_columns(const Schema& schema) {

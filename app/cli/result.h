@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 
 #include "app/cli/verb.h"
@@ -42,6 +44,12 @@ Path output_path(const OutputOptions& options, const Run& run, const std::string
 /// Writes the result, prints the path; with --json {"output": .., "arrays": {name: shape}, ..more}.
 int finish(const Path& path, const OutputOptions& options, const Output& output, Value more,
            Console& console);
+
+/// The same for a result of many rows, each of whose arrays has them first: made and written some
+/// rows at a time where the file takes parts, so that memory does not grow with their number.
+int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
+                std::span<const int64_t> rows,
+                const std::function<Output(std::span<const int64_t>)>& make, Console& console);
 
 /// The names of the columns of x for .csv: those of a table; none for images.
 std::vector<std::string> data_columns(const Schema& schema);

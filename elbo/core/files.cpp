@@ -11,12 +11,12 @@
 #include <cstdio>
 #include <cstring>
 
+#include "elbo/core/file_writer.h"
+
 namespace elbo {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kTemporary = ".tmp-";  ///< between a name and the number of the process
 
 std::string reason() { return std::strerror(errno); }
 
@@ -29,32 +29,10 @@ class File {
   }
   int fd() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
 
  private:
   int fd_;
 };
-
-void sync_folder(const Path& folder) {
-  File file(folder, O_RDONLY | O_DIRECTORY);
-  if (file.is_open()) ::fsync(file.fd());
-}
-
-Path folder_of(const Path& path) { return path.has_parent_path() ? path.parent_path() : Path("."); }
-
-void write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
-  while (!bytes.empty()) {
-    ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    ELBO_CHECK(n > 0, Code::resource, "cannot write {}: {}", path.string(), reason());
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-}
-
-Path temporary_name(const Path& path) {
-  return folder_of(path) /
-         fmt::format("{}{}{}", path.filename().string(), kTemporary, static_cast<long>(::getpid()));
-}
 
 }  // namespace
 
@@ -92,20 +70,9 @@ std::string read_text(const Path& path, uint64_t max_bytes, Code code) {
 }
 
 void write_file(const Path& path, std::span<const std::byte> bytes) {
-  Path temporary = temporary_name(path);
-  try {
-    File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-    ELBO_CHECK(file.is_open(), Code::resource, "cannot write {}: {}", path.string(), reason());
-    write_all(file.fd(), bytes, path);
-    ELBO_CHECK(::fsync(file.fd()) == 0 && file.close(), Code::resource, "cannot write {}: {}",
-               path.string(), reason());
-    ELBO_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, Code::resource,
-               "cannot write {}: {}", path.string(), reason());
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_folder(folder_of(path));
+  FileWriter writer(path);
+  writer.append(bytes);
+  writer.finish();
 }
 
 void write_file(const Path& path, std::string_view text) { write_file(path, as_bytes(text)); }
@@ -140,8 +107,8 @@ void remove_leftovers(const Path& folder) {
   std::vector<Path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename().string();
-    size_t at = name.rfind(kTemporary);
-    size_t digits = at == std::string::npos ? name.size() : at + std::strlen(kTemporary);
+    size_t at = name.rfind(kTemporaryMark);
+    size_t digits = at == std::string::npos ? name.size() : at + std::strlen(kTemporaryMark);
     bool is_number = name.find_first_not_of("0123456789", digits) == std::string::npos;
     if (digits < name.size() && is_number) found.push_back(entry.path());
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "elbo/io/file_rows.h"
 #include "elbo/tensor/convert.h"
 
 namespace elbo {
@@ -15,28 +16,42 @@ Tensor channels_first(const Tensor& x) {
   return x.size(3) == 1 ? x.permute({0, 3, 1, 2}) : x.permute({0, 3, 1, 2}).contiguous();
 }
 
-class MemoryDataset : public Dataset {
+/// What a reader made of a file, in memory or left on disk.
+class RawDataset : public Dataset {
  public:
-  MemoryDataset(const RawSet& set, Schema schema) : schema_(std::move(schema)) {
-    x_ = to_tensor(set.x);
-    if (schema_.kind == "image") x_ = channels_first(x_);
+  RawDataset(const RawSet& set, Schema schema)
+      : schema_(std::move(schema)), on_disk_(set.on_disk), size_(set.x.rows()) {
+    if (!on_disk_) x_ = as_event(set.x);
     if (!set.mask.empty()) mask_ = to_tensor(set.mask);
     if (!set.y.empty()) y_ = to_tensor(set.y);
   }
-  int64_t size() const override { return x_.size(0); }
+  int64_t size() const override { return size_; }
   const Schema& schema() const override { return schema_; }
   Batch get(std::span<const int64_t> rows) const override {
     Batch out;
     out.index = at::empty({static_cast<int64_t>(rows.size())}, at::kLong);
     std::copy(rows.begin(), rows.end(), out.index.data_ptr<int64_t>());
-    out.x = x_.index_select(0, out.index).to(at::kFloat);
-    if (mask_.defined()) out.mask = mask_.index_select(0, out.index).to(at::kFloat);
+    if (on_disk_) {
+      RawSet set = on_disk_->read(rows);
+      out.x = as_event(set.x).to(at::kFloat);
+      if (!set.mask.empty()) out.mask = to_tensor(set.mask).to(at::kFloat);
+    } else {
+      out.x = x_.index_select(0, out.index).to(at::kFloat);
+      if (mask_.defined()) out.mask = mask_.index_select(0, out.index).to(at::kFloat);
+    }
     if (y_.defined()) out.y = y_.index_select(0, out.index);
     return out;
   }
 
  private:
+  /// As the schema shapes it: channels first.
+  Tensor as_event(const Array& x) const {
+    return schema_.kind == "image" ? channels_first(to_tensor(x)) : to_tensor(x);
+  }
+
   Schema schema_;
+  std::shared_ptr<const FileRows> on_disk_;
+  int64_t size_;
   Tensor x_, mask_, y_;
 };
 
@@ -66,7 +81,7 @@ class Subset : public Dataset {
 }  // namespace
 
 DatasetPtr make_dataset(const RawSet& set, Schema schema) {
-  return std::make_shared<MemoryDataset>(set, std::move(schema));
+  return std::make_shared<RawDataset>(set, std::move(schema));
 }
 
 DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows) {
@@ -78,6 +93,11 @@ std::vector<int64_t> spaced_rows(int64_t size, int64_t n) {
   std::vector<int64_t> rows(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) rows[static_cast<size_t>(i)] = i * size / n;
   return rows;
+}
+
+int64_t rows_at_once(const Schema& schema, int64_t wanted) {
+  constexpr int64_t kElements = int64_t{1} << 25;
+  return std::max<int64_t>(1, std::min(wanted, kElements / std::max<int64_t>(schema.size(), 1)));
 }
 
 void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit) {

@@ -25,7 +25,7 @@ class Dataset {
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-/// Everything in memory, kept in the source's own element type.
+/// In memory, in the source's own element type, or fetched from disk where the set stays there.
 DatasetPtr make_dataset(const RawSet& set, Schema schema);
 
 /// Some rows of another data set, in the order given. Batch::index stays the row of the base.
@@ -33,6 +33,10 @@ DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows);
 
 /// n rows of a data set, evenly spaced; all of them when n is 0 or too many.
 std::vector<int64_t> spaced_rows(int64_t size, int64_t n);
+
+/// As many rows of such data as are wanted, but no more than 2^25 elements (128 MiB of x), and one
+/// at least: what may be looked at together.
+int64_t rows_at_once(const Schema& schema, int64_t wanted);
 
 /// Visits all examples in order, `batch` at a time.
 void for_each_batch(const Dataset& data, int64_t batch, const std::function<void(Batch)>& visit);

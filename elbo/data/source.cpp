@@ -22,6 +22,11 @@ void DataOptions::fields(Fields& f) {
     "below 1, or -1 for a tenth, at most 5,000",
     at_least(-1));
   f("limit", limit, "use only the first rows of the training set; 0 uses all", at_least(0));
+  f("in_memory", in_memory,
+    "MiB of examples held in memory; larger sets of npy, IDX and CSV data stay on disk and their "
+    "rows "
+    "are read when they are needed; 0 leaves all there",
+    between(0, 1 << 24));
   f("transform", transform, "steps from the data as stored to the data as modelled", transforms());
 }
 
@@ -56,12 +61,21 @@ int64_t rows_asked(double asked, int64_t n, const char* option) {
   return count;
 }
 
+std::string on_disk_note(const Array& x, int64_t in_memory) {
+  double bytes = static_cast<double>(x.size()) * static_cast<double>(dtype_size(x.dtype));
+  return fmt::format(
+      "{:.3g} MiB of examples stay on disk and are read row by row, more than data.in_memory ({} "
+      "MiB)",
+      bytes / (1 << 20), in_memory);
+}
+
 }  // namespace
 
 DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* model) {
   ELBO_CHECK(!options.path.empty(), Code::usage,
              "no data: name a file, a folder or a shipped data set\nFor example: elbo train mnist");
   ReadRequest request{.target = options.target};
+  request.in_memory = static_cast<uint64_t>(options.in_memory) << 20;
   if (model) {
     request.target_may_lack = true;
     request.columns = model->columns;
@@ -70,6 +84,7 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   DataSource out{schema_of(raw), raw.format, raw.fingerprint, raw.notes, nullptr, nullptr, nullptr};
   DatasetPtr all = make_dataset(raw.train, out.schema);
   ELBO_CHECK(all->size() > 0, Code::data, "{}: no examples", options.path);
+  if (raw.train.on_disk) out.notes.push_back(on_disk_note(raw.train.x, options.in_memory));
   if (raw.test && raw.test->x.rows() > 0) out.test = make_dataset(*raw.test, out.schema);
 
   std::vector<int64_t> rows(static_cast<size_t>(all->size()));

@@ -16,6 +16,7 @@ struct DataOptions {
   double valid = -1;
   double test = -1;
   int64_t limit = 0;
+  int64_t in_memory = 1024;
   std::vector<Part> transform;
   void fields(Fields& f);
 };

@@ -236,7 +236,7 @@ void Pipeline::fit(const Dataset& train) {
   TransformNoise noise = TransformNoise::for_evaluation();
   for (size_t i = 0; i < steps_.size(); ++i) {
     steps_[i]->fit([&](const std::function<void(const Batch&)>& visit) {
-      for_each_batch(train, 1024, [&](Batch batch) {
+      for_each_batch(train, rows_at_once(train.schema(), 1024), [&](Batch batch) {
         for (size_t j = 0; j < i; ++j) steps_[j]->apply(batch, noise);
         visit(batch);
       });

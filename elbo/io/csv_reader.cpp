@@ -4,9 +4,13 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <map>
 #include <optional>
+#include <unordered_map>
 
-#include "elbo/io/raw.h"
+#include "elbo/io/file_rows.h"
+#include "elbo/io/gzip.h"
 #include "elbo/io/readers.h"
 
 namespace elbo {
@@ -14,10 +18,24 @@ namespace {
 
 enum class Role { feature, target, dropped };
 
+/// A cell that may have to be named in a message.
+struct CellPlace {
+  int64_t line = 0;
+  std::string text;  ///< at most its first 60 bytes
+};
+
 /// What the cells of one column turned out to be.
 struct ColumnStats {
-  size_t numbers = 0;
-  std::optional<size_t> first_text, first_infinite;  ///< rows
+  int64_t numbers = 0;
+  std::optional<CellPlace> first_text, first_infinite, first_missing;
+};
+
+/// The cells of the target so far, as each of the things they may turn out to be.
+struct TargetCells {
+  std::vector<int64_t> integers;  ///< as many as rows where all are
+  std::vector<float> numbers;     ///< [N]
+  std::vector<uint32_t> texts;    ///< [N] indices into `names`; none once a number was met
+  std::unordered_map<std::string, uint32_t> names;
 };
 
 std::string lower(std::string_view text) {
@@ -44,16 +62,16 @@ std::string shell_word(const std::string& text) {
   return out + "'";
 }
 
-/// Turns a table of text into examples and labels.
+/// Turns a table of text into examples and labels, row by row.
 class TableReader {
  public:
-  TableReader(const CsvTable& table, const std::string& where, const CsvOptions& options,
+  TableReader(CsvHead table, const std::string& where, const CsvOptions& options,
               const ReadRequest& request)
-      : table_(table),
+      : table_(std::move(table)),
         where_(where),
         options_(options),
         request_(request),
-        roles_(table.columns, Role::feature) {
+        roles_(table_.columns, Role::feature) {
     for (const std::string& name : options.drop) {
       if (request.columns.empty() || has_column(name)) {
         roles_[find_column(name, "drop")] = Role::dropped;
@@ -66,7 +84,8 @@ class TableReader {
     roles_[*target_] = Role::target;
   }
 
-  RawData read() {
+  /// Reads from the row that `rows` stands on.
+  RawData read(CsvRows& rows) {
     RawData out;
     out.format = "csv";
     out.kind = "table";
@@ -79,8 +98,8 @@ class TableReader {
     }
     ELBO_CHECK(!features_.empty(), Code::data,
                "{}: no columns are left beside the target and those dropped", where_);
-    read_features(out.train);
-    if (target_) read_target(out);
+    read_rows(rows, out.train);
+    if (target_) fill_target(out);
     return out;
   }
 
@@ -164,42 +183,41 @@ class TableReader {
            options_.missing.end();
   }
 
-  /// "table.csv:7: column 'age'"
-  std::string place(size_t row, size_t column) const {
-    return fmt::format("{}:{}: {}", where_, table_.lines[row], table_.column_text(column));
+  std::string place(const CellPlace& cell, size_t column) const {
+    return fmt::format("{}:{}: {}", where_, cell.line, table_.column_text(column));
   }
 
-  void read_features(RawSet& set) {
-    auto n = static_cast<int64_t>(table_.rows()), d = static_cast<int64_t>(features_.size());
-    set.x = make_array(DType::f32, {n, d}, where_);
-    Array mask = make_array(DType::u8, {n, d}, where_);
-    auto x = set.x.as<float>();
-    auto present = mask.as<uint8_t>();
+  void read_rows(CsvRows& rows, RawSet& set) {
+    RowSpool spool(static_cast<int64_t>(features_.size()), request_.in_memory, where_);
     std::vector<ColumnStats> stats(features_.size());
-    bool complete = true;
-    size_t i = 0;
-    for (size_t r = 0; r < table_.rows(); ++r) {
-      for (size_t f = 0; f < features_.size(); ++f, ++i) {
-        std::string_view cell = trim(table_.at(r, features_[f]));
-        present[i] = !is_missing(cell);
-        complete = complete && present[i];
-        if (present[i]) x[i] = read_cell(cell, r, stats[f]);
+    std::vector<float> values(features_.size());
+    for (bool any = true; any; any = rows.next()) {
+      for (size_t f = 0; f < features_.size(); ++f) {
+        std::string_view cell = trim(rows.cells()[features_[f]]);
+        values[f] = is_missing(cell) ? std::numeric_limits<float>::quiet_NaN()
+                                     : read_cell(cell, rows.line(), stats[f]);
       }
+      spool.add(values);
+      if (target_) read_target(trim(rows.cells()[*target_]), rows.line());
     }
     check_columns(stats);
-    if (!complete) set.mask = std::move(mask);
+    spool.finish(set);
   }
 
-  static float read_cell(std::string_view cell, size_t row, ColumnStats& stats) {
+  static float read_cell(std::string_view cell, int64_t line, ColumnStats& stats) {
     double value = 0;
     if (!parse_number(cell, value)) {
-      if (!stats.first_text) stats.first_text = row;
+      note(stats.first_text, cell, line);
       return 0;
     }
     ++stats.numbers;
     auto out = static_cast<float>(value);
-    if (!std::isfinite(out) && !stats.first_infinite) stats.first_infinite = row;
+    if (!std::isfinite(out)) note(stats.first_infinite, cell, line);
     return out;
+  }
+
+  static void note(std::optional<CellPlace>& first, std::string_view cell, int64_t line) {
+    if (!first) first = {line, std::string(cell.substr(0, 60))};
   }
 
   void check_columns(const std::vector<ColumnStats>& stats) const {
@@ -214,24 +232,19 @@ class TableReader {
     if (!empty.empty()) refuse_columns(empty, "nothing but missing cells");
   }
 
-  std::string_view cell(size_t row, size_t column) const {
-    return trim(table_.at(row, column)).substr(0, 60);
-  }
-
-  [[noreturn]] void refuse_text(size_t row, size_t column) const {
+  [[noreturn]] void refuse_text(const CellPlace& cell, size_t column) const {
     fail(Code::data,
          "{}: '{}' is not a number, as other cells of this column are\n"
          "Mend the cell, or count the text as missing: --reader csv --reader.missing {}\n"
          "Or leave the column out: --reader csv --reader.drop {}",
-         place(row, column), cell(row, column), missing_flag(row, column),
-         shell_word(drop_name(column)));
+         place(cell, column), cell.text, missing_flag(cell), shell_word(drop_name(column)));
   }
 
-  [[noreturn]] void refuse_infinite(size_t row, size_t column) const {
+  [[noreturn]] void refuse_infinite(const CellPlace& cell, size_t column) const {
     fail(Code::data,
          "{}: '{}' is not a finite number within 32-bit range\n"
          "Mend the cell, or count it as missing: --reader csv --reader.missing {}",
-         place(row, column), cell(row, column), missing_flag(row, column));
+         place(cell, column), cell.text, missing_flag(cell));
   }
 
   /// `what` is what the columns hold: "text, expected numbers".
@@ -248,63 +261,88 @@ class TableReader {
   }
 
   /// The texts that count as missing, and this cell's.
-  std::string missing_flag(size_t row, size_t column) const {
-    return shell_word(fmt::format("{},{}", fmt::join(options_.missing, ","), cell(row, column)));
+  std::string missing_flag(const CellPlace& cell) const {
+    return shell_word(fmt::format("{},{}", fmt::join(options_.missing, ","), cell.text));
   }
 
   std::string drop_name(size_t column) const {
     return table_.header.empty() ? fmt::format("{}", column + 1) : table_.header[column];
   }
 
-  void read_target(RawData& out) const {
+  void read_target(std::string_view cell, int64_t line) {
+    if (is_missing(cell)) note(target_stats_.first_missing, cell, line);
+    int64_t integer = 0;
+    if (parse_integer(cell, integer)) target_cells_.integers.push_back(integer);
+    target_cells_.numbers.push_back(read_cell(cell, line, target_stats_));
+    if (target_stats_.numbers > 0) return;
+    auto next = static_cast<uint32_t>(target_cells_.names.size());
+    auto [name, is_new] = target_cells_.names.try_emplace(std::string(cell), next);
+    target_cells_.texts.push_back(name->second);
+  }
+
+  void fill_target(RawData& out) const {
+    const ColumnStats& stats = target_stats_;
     out.target_name = table_.header.empty() ? table_.column_text(*target_) : drop_name(*target_);
-    std::vector<std::string_view> cells;
-    std::vector<int64_t> integers;
-    std::vector<float> numbers;
-    ColumnStats stats;
-    for (size_t r = 0; r < table_.rows(); ++r) {
-      cells.push_back(trim(table_.at(r, *target_)));
-      ELBO_CHECK(!is_missing(cells[r]), Code::data,
-                 "{}: the target is missing ('{}')\nRemove the row, or fill the cell in.",
-                 place(r, *target_), cells[r]);
-      int64_t integer = 0;
-      if (parse_integer(cells[r], integer)) integers.push_back(integer);
-      numbers.push_back(read_cell(cells[r], r, stats));
+    if (stats.first_missing) {
+      fail(Code::data, "{}: the target is missing ('{}')\nRemove the row, or fill the cell in.",
+           place(*stats.first_missing, *target_), stats.first_missing->text);
     }
     if (stats.first_text && stats.numbers > 0) refuse_text(*stats.first_text, *target_);
-    if (stats.first_text) return fill_text_labels(out, std::move(cells));
+    if (stats.first_text) return fill_text_labels(out);
     if (stats.first_infinite) refuse_infinite(*stats.first_infinite, *target_);
-    auto n = static_cast<int64_t>(table_.rows());
-    bool whole = integers.size() == table_.rows();
-    fill_labels(
-        out, {whole ? make_array(DType::i64, {n}, integers) : make_array(DType::f32, {n}, numbers),
-              where_});
+    const TargetCells& cells = target_cells_;
+    auto n = static_cast<int64_t>(cells.numbers.size());
+    bool whole = cells.integers.size() == cells.numbers.size();
+    fill_labels(out, {whole ? make_array(DType::i64, {n}, cells.integers)
+                            : make_array(DType::f32, {n}, cells.numbers),
+                      where_});
   }
 
-  void fill_text_labels(RawData& out, std::vector<std::string_view> cells) const {
-    auto classes = cells;
-    std::sort(classes.begin(), classes.end());
-    classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
-    ELBO_CHECK(classes.size() <= kMaxClasses, Code::data,
+  void fill_text_labels(RawData& out) const {
+    const TargetCells& cells = target_cells_;
+    ELBO_CHECK(cells.names.size() <= kMaxClasses, Code::data,
                "{}: the target, {}, holds {} different texts, at most {} make classes\n"
                "Choose another target, or none: --target none",
-               where_, table_.column_text(*target_), classes.size(), kMaxClasses);
-    out.label_names.assign(classes.begin(), classes.end());
-    out.train.y = make_array(DType::i64, {static_cast<int64_t>(cells.size())});
-    auto to = out.train.y.as<int64_t>();
-    for (size_t i = 0; i < cells.size(); ++i) {
-      to[i] = std::lower_bound(classes.begin(), classes.end(), cells[i]) - classes.begin();
+               where_, table_.column_text(*target_), cells.names.size(), kMaxClasses);
+    std::map<std::string, uint32_t> sorted(cells.names.begin(), cells.names.end());
+    std::vector<int64_t> class_of(sorted.size());  // by the order in which the texts were met
+    for (const auto& [name, index] : sorted) {
+      class_of[index] = static_cast<int64_t>(out.label_names.size());
+      out.label_names.push_back(name);
     }
+    out.train.y = make_array(DType::i64, {static_cast<int64_t>(cells.texts.size())});
+    auto to = out.train.y.as<int64_t>();
+    for (size_t i = 0; i < cells.texts.size(); ++i) to[i] = class_of[cells.texts[i]];
   }
 
-  const CsvTable& table_;
+  CsvHead table_;
   std::string where_;
   const CsvOptions& options_;
   const ReadRequest& request_;
   std::vector<Role> roles_;
   std::vector<size_t> features_;
   std::optional<size_t> target_;
+  ColumnStats target_stats_;
+  TargetCells target_cells_;
 };
+
+/// `size`: no text from `open` is longer.
+RawData read_rows(const std::function<TextSource()>& open, uint64_t size, const std::string& where,
+                  const CsvOptions& options, const ReadRequest& request) {
+  size_t buffer = std::min<uint64_t>(size + 1, kTextBuffer);
+  char delimiter = options.delimiter == "auto" ? '\0' : options.delimiter[0];
+  bool named = has_header(open(), where, delimiter, options.header, buffer);
+  CsvRows rows(open(), where, delimiter, buffer);
+  bool any = rows.next();
+  ELBO_CHECK(any, Code::data, "{}: holds no rows", where);
+  CsvHead head{{}, rows.cells().size()};
+  if (named) {
+    head.header = header_of(rows.cells());
+    any = rows.next();
+  }
+  ELBO_CHECK(any, Code::data, "{}: holds a header and no rows", where);
+  return TableReader(std::move(head), where, options, request).read(rows);
+}
 
 /// The first whole lines of the head hold two cells or more each, equally many, or a number each.
 bool looks_like_table(std::string_view head, bool is_whole) {
@@ -341,11 +379,12 @@ class CsvReader : public Reader {
   }
 
   RawData read(const Path& path, const ReadRequest& request) const override {
-    SourceFiles files;
-    Bytes bytes = files.read(path);
-    RawData out = read_csv_data(std::string(as_text(bytes)), path.string(), options_, request);
+    std::string where = path.string(), fingerprint;
+    auto file = std::make_shared<const DiskFile>(path);
+    RawData out = read_rows([&] { return text_of(file, fingerprint); },
+                            file->size() * kMaxInflation, where, options_, request);
     out.name = data_name(path);
-    out.fingerprint = files.fingerprint();
+    out.fingerprint = fingerprint;
     return out;
   }
 
@@ -355,11 +394,9 @@ class CsvReader : public Reader {
 
 }  // namespace
 
-RawData read_csv_data(std::string text, const std::string& where, const CsvOptions& options,
+RawData read_csv_data(std::string_view text, const std::string& where, const CsvOptions& options,
                       const ReadRequest& request) {
-  char delimiter = options.delimiter == "auto" ? '\0' : options.delimiter[0];
-  CsvTable table = parse_csv(std::move(text), where, delimiter, options.header);
-  return TableReader(table, where, options, request).read();
+  return read_rows([text] { return text_source(text); }, text.size(), where, options, request);
 }
 
 std::unique_ptr<Reader> make_csv_reader(const CsvOptions& options) {

@@ -110,6 +110,63 @@ TEST(Csv, ManyBlankLinesTakeLinearTime) {
   EXPECT_EQ(parse(text).size(), 2000001u);
 }
 
+/// Rows of a text that comes in pieces of 1 to 7 bytes, of which few are held at once.
+Rows parse_pieces(const std::string& text, Rng& rng) {
+  TextSource pieces = [left = std::string_view(text), &rng](std::span<char> out) mutable {
+    size_t n = left.copy(out.data(), std::min(out.size(), 1 + rng.below(7)));
+    left.remove_prefix(n);
+    return n;
+  };
+  CsvRows rows(pieces, "a.csv", ',', 4 + rng.below(8));
+  Rows out;
+  while (rows.next()) out.emplace_back(rows.cells().begin(), rows.cells().end());
+  return out;
+}
+
+TEST(Csv, RowsComeOutTheSameWhereverTheTextIsCut) {
+  Rng rng(3, "csv");
+  const std::string letters = "ab1,\"\n\r ";
+  for (int trial = 0; trial < 500; ++trial) {
+    std::string text = trial % 5 == 0 ? "\xEF\xBB\xBF" : "";
+    for (uint64_t height = rng.below(20); height > 0; --height) {
+      std::vector<std::string> row(2);
+      for (auto& cell : row) {
+        for (uint64_t n = rng.below(15); n > 0; --n) cell += letters[rng.below(letters.size())];
+      }
+      text += encode_csv({}, {row});
+      if (rng.below(2)) text.back() = '\r';
+      if (rng.below(2) && text.back() == '\r') text += '\n';
+    }
+    text += "1,2" + std::string(trial % 3, '\n');
+    EXPECT_EQ(parse_pieces(text, rng), parse(text, ',')) << trial;
+  }
+}
+
+TEST(Csv, BlankLinesAreRowsWhereverTheTextIsCut) {
+  Rng rng(4, "csv");
+  const char* lines[] = {"\n", "\r\n", "\r", "1\n", "22\r\n", "\"3\n\"\n"};
+  for (int trial = 0; trial < 500; ++trial) {
+    std::string text;
+    for (uint64_t n = rng.below(30); n > 0; --n) text += lines[rng.below(6)];
+    for (const char* end : {"1", "1\n", "1\n\r\n\r"}) {
+      EXPECT_EQ(parse_pieces(text + end, rng), parse(text + end, ',')) << trial;
+    }
+  }
+}
+
+TEST(Csv, FaultsAreNamedWithTheirLineWhereverTheTextIsCut) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += i % 3 ? "1,2\n" : "1,\"2\n\"\n";
+  Rng rng(5, "csv");
+  for (const std::string& bad : {std::string("3\n"), std::string("3,\"4\"5\n"),
+                                 std::string("3,\"4\n"), std::string("3,\0\n", 4)}) {
+    std::string whole = text + bad + "6,7\n";
+    std::string message = message_of([&] { parse(whole, ','); });
+    EXPECT_TRUE(message.starts_with("a.csv:401: ")) << message;
+    EXPECT_EQ(message_of([&] { parse_pieces(whole, rng); }), message);
+  }
+}
+
 TEST(Numbers, WholeCellsAreRead) {
   double out = 0;
   for (auto [text, value] : std::vector<std::pair<const char*, double>>{

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <memory>
 
 namespace elbo {
 namespace {
@@ -61,17 +62,19 @@ size_t claimed_size(std::span<const std::byte> bytes, uint64_t max_bytes) {
   return static_cast<size_t>(std::min({size, bytes.size() * kMaxInflation, max_bytes}));
 }
 
-void check_status(int status, const Inflater& stream, std::string_view where, bool progress) {
+/// `at`: the byte of the input where zlib stands.
+void check_status(int status, size_t at, const char* message, std::string_view where,
+                  bool progress) {
   ELBO_CHECK(status != Z_MEM_ERROR, Code::resource, "{}: out of memory while inflating", where);
   bool truncated = (status == Z_OK || status == Z_BUF_ERROR) && !progress;
   ELBO_CHECK(!truncated, Code::data,
              "{}: compressed data end at byte {} before their own end mark\n"
              "The file is damaged or was not copied whole; get it again.",
-             where, stream.at());
+             where, at);
   ELBO_CHECK(status == Z_OK || status == Z_BUF_ERROR || status == Z_STREAM_END, Code::data,
              "{}: damaged compressed data at byte {}: {}\n"
              "The file is damaged or was not copied whole; get it again.",
-             where, stream.at(), stream.message());
+             where, at, message);
 }
 
 }  // namespace
@@ -91,7 +94,8 @@ Bytes gunzip(std::span<const std::byte> bytes, std::string_view where, uint64_t 
     size_t room = static_cast<size_t>(std::min<uint64_t>(kChunk, max_bytes + 1 - before));
     if (out.capacity() > before) room = std::min(room, out.capacity() - before);
     int status = stream.step(out, room);
-    check_status(status, stream, where, out.size() > before || stream.at() > read);
+    check_status(status, stream.at(), stream.message(), where,
+                 out.size() > before || stream.at() > read);
     ELBO_CHECK(out.size() <= max_bytes, Code::data,
                "{}: inflates to more than the {} bytes allowed", where, max_bytes);
     if (status != Z_STREAM_END) continue;
@@ -102,6 +106,79 @@ Bytes gunzip(std::span<const std::byte> bytes, std::string_view where, uint64_t 
                where, stream.rest().size(), stream.at());
     stream.reset();
   }
+}
+
+namespace {
+
+/// Inflates what a source gives, member after member.
+class GzipSource {
+ public:
+  GzipSource(ByteSource compressed, std::string_view where)
+      : compressed_(std::move(compressed)), where_(where), input_(kChunk) {
+    ELBO_CHECK(inflateInit2(&stream_, kGzip) == Z_OK, Code::resource, "out of memory for zlib");
+  }
+  ~GzipSource() { inflateEnd(&stream_); }
+  GzipSource(const GzipSource&) = delete;
+  GzipSource& operator=(const GzipSource&) = delete;
+
+  size_t read(std::span<std::byte> out) {
+    size_t done = 0;
+    while (done < out.size() && !is_over_) done += step(out.subspan(done));
+    return done;
+  }
+
+ private:
+  size_t step(std::span<std::byte> out) {
+    if (stream_.avail_in == 0) {
+      size_t n = compressed_(input_);
+      stream_.next_in = pointer(input_.data());
+      stream_.avail_in = static_cast<uInt>(n);
+    }
+    stream_.next_out = pointer(out.data());
+    stream_.avail_out = at_most(out.size());
+    uInt given = stream_.avail_in, asked = stream_.avail_out;
+    int status = inflate(&stream_, Z_NO_FLUSH);
+    size_t read = given - stream_.avail_in, written = asked - stream_.avail_out;
+    at_ += read;
+    check_status(status, at_, stream_.msg ? stream_.msg : "damaged data", where_,
+                 read > 0 || written > 0);
+    if (status == Z_STREAM_END) begin_member();
+    return written;
+  }
+
+  /// Nothing, or another member, follows on the end of one.
+  void begin_member() {
+    Bytes rest(pointer_to_rest(), pointer_to_rest() + stream_.avail_in);
+    size_t kept = rest.size();
+    rest.resize(kChunk);
+    rest.resize(kept + compressed_(std::span(rest).subspan(kept)));
+    is_over_ = rest.empty();
+    ELBO_CHECK(is_over_ || is_gzip(rest), Code::data,
+               "{}: bytes that are no gzip member after the end of the compressed data at byte {}",
+               where_, at_);
+    input_ = std::move(rest);
+    stream_.next_in = pointer(input_.data());
+    stream_.avail_in = static_cast<uInt>(input_.size());
+    inflateReset(&stream_);
+  }
+
+  const std::byte* pointer_to_rest() const {
+    return reinterpret_cast<const std::byte*>(stream_.next_in);
+  }
+
+  ByteSource compressed_;
+  std::string where_;
+  Bytes input_;
+  size_t at_ = 0;
+  bool is_over_ = false;
+  z_stream stream_{};
+};
+
+}  // namespace
+
+ByteSource gunzip(ByteSource compressed, std::string_view where) {
+  auto source = std::make_shared<GzipSource>(std::move(compressed), where);
+  return [source](std::span<std::byte> out) { return source->read(out); };
 }
 
 Bytes gunzip_head(std::span<const std::byte> head, size_t max_bytes) {
@@ -125,7 +202,8 @@ Bytes inflate_raw(std::span<const std::byte> bytes, uint64_t size, std::string_v
   while (true) {
     size_t before = out.size(), read = stream.at();
     int status = stream.step(out, std::min<size_t>(kChunk, static_cast<size_t>(size) + 1 - before));
-    check_status(status, stream, where, out.size() > before || stream.at() > read);
+    check_status(status, stream.at(), stream.message(), where,
+                 out.size() > before || stream.at() > read);
     ELBO_CHECK(out.size() <= size, Code::data, "{}: inflates to more than the {} bytes claimed",
                where, size);
     if (status == Z_STREAM_END) break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -18,6 +19,13 @@ bool is_gzip(std::span<const std::byte> bytes);
 /// Source: RFC 1951, RFC 1952.
 Bytes gunzip(std::span<const std::byte> bytes, std::string_view where,
              uint64_t max_bytes = uint64_t{1} << 34);
+
+/// Gives the next bytes of something: fills the buffer as far as it can and returns how many it put
+/// there, fewer than asked for only at the end.
+using ByteSource = std::function<size_t(std::span<std::byte>)>;
+/// What gunzip makes of a file that comes piece by piece, piece by piece. Throws what gunzip
+/// throws.
+ByteSource gunzip(ByteSource compressed, std::string_view where);
 
 /// At most max_bytes from the start of a gzip file of which only `head` is known; empty when it is
 /// no gzip file. Never throws.

@@ -35,6 +35,46 @@ TEST(Gzip, MembersInARowGiveTheirBytesInARow) {
   EXPECT_EQ(gunzip(joined(gzip(a), gzip(b)), "a.gz"), joined(a, b));
 }
 
+/// Inflates piece by piece, each of `size` bytes.
+Bytes gunzip_in_pieces(std::span<const std::byte> packed, size_t size) {
+  ByteSource pieces = gunzip(
+      [packed](std::span<std::byte> out) mutable {
+        size_t n = std::min(out.size(), packed.size());
+        std::copy_n(packed.begin(), n, out.begin());
+        packed = packed.subspan(n);
+        return n;
+      },
+      "a.gz");
+  Bytes out, piece(size);
+  while (size_t n = pieces(piece)) {
+    out.insert(out.end(), piece.begin(), piece.begin() + static_cast<ptrdiff_t>(n));
+  }
+  return out;
+}
+
+TEST(Gzip, PiecesMakeTheWhole) {
+  Bytes a = some_bytes(1000000, 1), b = some_bytes(3000000, 2), none;
+  Bytes packed = joined(joined(gzip(a), gzip(none)), gzip(b));
+  EXPECT_GT(packed.size(), size_t{1} << 20) << "takes more than one piece of input";
+  for (size_t size : {1000, 1 << 20, 9000000}) {
+    EXPECT_TRUE(gunzip_in_pieces(packed, size) == joined(a, b)) << size;
+  }
+  EXPECT_EQ(gunzip_in_pieces(gzip(none), 10), none);
+}
+
+TEST(Gzip, FaultsInPiecesHaveTheSameWords) {
+  Bytes whole = gzip(some_bytes(300, 3)), bad = whole;
+  bad[whole.size() - 6] ^= std::byte{1};
+  for (const Bytes& packed : {Bytes(whole.begin(), whole.begin() + 60), bad}) {
+    EXPECT_EQ(message_of([&] { gunzip_in_pieces(packed, 50); }),
+              message_of([&] { gunzip(packed, "a.gz"); }));
+  }
+  EXPECT_EQ(message_of([&] { gunzip_in_pieces(joined(whole, Bytes(7)), 50); }),
+            fmt::format("a.gz: bytes that are no gzip member after the end of the compressed data "
+                        "at byte {}",
+                        whole.size()));
+}
+
 TEST(Gzip, EveryTruncationIsRefused) {
   Bytes whole = gzip(some_bytes(300, 3));
   for (size_t n = 0; n < whole.size(); ++n) {

@@ -23,14 +23,10 @@ std::optional<DType> type_of(uint64_t code) {
   return std::nullopt;
 }
 
-struct Header {
-  DType dtype;
-  std::vector<int64_t> shape;
-  size_t size = 0;  ///< bytes before the elements
-};
+}  // namespace
 
-Header parse_header(std::span<const std::byte> bytes, std::string_view where) {
-  Cursor in(bytes, where);
+ArrayLayout idx_layout(std::span<const std::byte> head, uint64_t size, std::string_view where) {
+  Cursor in(head, where);
   uint64_t zeros = in.big(2, "the IDX magic number");
   uint64_t code = in.big(1, "the IDX type"), dimensions = in.big(1, "the number of dimensions");
   auto dtype = type_of(code);
@@ -38,7 +34,7 @@ Header parse_header(std::span<const std::byte> bytes, std::string_view where) {
              "{}: not an IDX file: bytes 0-3 are {:04x} {:02x} {:02x}, expected 0000, a type (08, "
              "09, 0b, 0c, 0d, 0e) and 1 to 8 dimensions",
              where, zeros, code, dimensions);
-  Header out{*dtype, {}, 0};
+  ArrayLayout out{*dtype, {}, 0, true, false};
   uint64_t length = dtype_size(*dtype);
   bool fits = true;
   for (uint64_t i = 0; i < dimensions; ++i) {
@@ -46,16 +42,14 @@ Header parse_header(std::span<const std::byte> bytes, std::string_view where) {
     fits = fits && !__builtin_mul_overflow(length, d, &length);
     out.shape.push_back(static_cast<int64_t>(d));
   }
-  ELBO_CHECK(fits && length == in.left(), Code::data,
+  out.offset = in.at();
+  ELBO_CHECK(fits && length == size - in.at(), Code::data,
              "{}: shape {} of {} needs {} bytes after byte {}, found {}\n"
              "The file is damaged or was not copied whole; get it again.",
              where, shape_text(out.shape), dtype_name(out.dtype),
-             fits ? fmt::format("{}", length) : "too many", in.at(), in.left());
-  out.size = in.at();
+             fits ? fmt::format("{}", length) : "too many", in.at(), size - in.at());
   return out;
 }
-
-}  // namespace
 
 void swap_bytes(std::span<std::byte> data, size_t element_size) {
   for (size_t i = 0; element_size > 1 && i + element_size <= data.size(); i += element_size) {
@@ -75,8 +69,8 @@ Array parse_idx(std::span<const std::byte> bytes, std::string_view where) {
 }
 
 Array parse_idx(Bytes&& bytes, std::string_view where) {
-  Header header = parse_header(bytes, where);
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(header.size));
+  ArrayLayout header = idx_layout(bytes, bytes.size(), where);
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(header.offset));
   swap_bytes(bytes, dtype_size(header.dtype));
   return {header.dtype, std::move(header.shape), std::move(bytes)};
 }

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "elbo/io/array.h"
+#include "elbo/io/array_layout.h"
 
 namespace elbo {
 
@@ -15,6 +15,8 @@ namespace elbo {
 Array parse_idx(std::span<const std::byte> bytes, std::string_view where);
 /// The same, taking the memory over: the elements are moved, not copied.
 Array parse_idx(Bytes&& bytes, std::string_view where);
+/// What the start of a file of `size` bytes says; throws what parse_idx throws.
+ArrayLayout idx_layout(std::span<const std::byte> head, uint64_t size, std::string_view where);
 /// Throws Error(Code::usage) for a type that IDX does not have.
 Bytes encode_idx(const Array& array);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "elbo/io/file_rows.h"
 #include "elbo/io/idx.h"
 #include "elbo/io/raw.h"
 #include "elbo/io/readers.h"
@@ -83,6 +84,8 @@ Path pick_images(const Path& folder) {
   return choice[0];
 }
 
+constexpr ArrayFormat kIdx = {idx_layout, parse_idx};
+
 class IdxReader : public Reader {
  public:
   bool accepts(const Path& path, std::span<const std::byte> head) const override {
@@ -103,13 +106,13 @@ class IdxReader : public Reader {
     RawData out;
     out.format = "idx";
     out.name = is_folder ? data_name(path) : name_of(images);
-    out.kind = read_examples(files, images, out.train, &out.notes);
+    out.kind = read_examples(files, images, kIdx, out.train, false, request.in_memory, &out.notes);
     Path labels = find_labels(images, request), test = test_beside(images);
     Labels train_labels, test_labels;
     if (!labels.empty()) train_labels = read_labels(files, labels);
     if (!test.empty()) {
       out.test.emplace();
-      read_examples(files, test, *out.test);
+      read_examples(files, test, kIdx, *out.test, false, request.in_memory);
       check_same_shape(out, test.string(), images.string());
       Path beside = labels_beside(test);
       if (!labels.empty() && !beside.empty()) test_labels = read_labels(files, beside);
@@ -123,12 +126,6 @@ class IdxReader : public Reader {
   }
 
  private:
-  static std::string read_examples(SourceFiles& files, const Path& path, RawSet& set,
-                                   std::vector<std::string>* notes = nullptr) {
-    return fill_examples(set, parse_idx(files.read(path), path.string()), path.string(), false,
-                         notes);
-  }
-
   static Labels read_labels(SourceFiles& files, const Path& path) {
     return {parse_idx(files.read(path), path.string()), path.string()};
   }

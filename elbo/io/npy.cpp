@@ -22,19 +22,13 @@ constexpr struct {
               {"i2", DType::i16},     {"u4", DType::u32}, {"i4", DType::i32}, {"u8", DType::u64},
               {"i8", DType::i64},     {"f2", DType::f16}, {"f4", DType::f32}, {"f8", DType::f64}};
 
-struct Header {
-  DType dtype = DType::u8;
-  bool big_endian = false, fortran_order = false;
-  std::vector<int64_t> shape;
-};
-
 /// Reads the header's Python literal, a dictionary of exactly three keys.
 class HeaderParser {
  public:
   HeaderParser(std::string_view text, std::string_view where, size_t offset)
       : text_(text), where_(where), offset_(offset) {}
 
-  Header parse() {
+  ArrayLayout parse() {
     expect('{');
     while (!accept('}')) {
       std::string key = quoted();
@@ -183,7 +177,7 @@ class HeaderParser {
   std::string_view text_;
   std::string where_;
   size_t offset_, at_ = 0;
-  Header header_;
+  ArrayLayout header_;
   bool has_descr_ = false, has_order_ = false, has_shape_ = false;
 };
 
@@ -221,7 +215,7 @@ void copy_fortran(std::span<const std::byte> in, Array& out) {
   }
 }
 
-Header parse_header(Cursor& in, std::string_view where) {
+ArrayLayout parse_header(Cursor& in, std::string_view where) {
   ELBO_CHECK(is_npy(in.rest()), Code::data, "{}: not an npy file: expected \\x93NUMPY at byte 0",
              where);
   in.take(kMagic.size(), "the magic");
@@ -248,43 +242,58 @@ constexpr std::string_view kExtension = ".npy";
 
 bool is_npy(std::span<const std::byte> head) { return as_text(head).starts_with(kMagic); }
 
-Array parse_npy(std::span<const std::byte> bytes, std::string_view where) {
-  Cursor in(bytes, where);
-  Header header = parse_header(in, where);
-  uint64_t length = dtype_size(header.dtype);
+ArrayLayout npy_layout(std::span<const std::byte> head, uint64_t size, std::string_view where) {
+  Cursor in(head, where);
+  ArrayLayout out = parse_header(in, where);
+  out.offset = in.at();
+  uint64_t length = dtype_size(out.dtype);
   bool fits = true;
-  for (int64_t d : header.shape) {
+  for (int64_t d : out.shape) {
     fits = fits && !__builtin_mul_overflow(length, static_cast<uint64_t>(d), &length);
   }
-  ELBO_CHECK(fits && length == in.left(), Code::data,
+  ELBO_CHECK(fits && length == size - out.offset, Code::data,
              "{}: shape {} of {} needs {} bytes after byte {}, found {}\n"
              "The file is damaged or was not copied whole; get it again.",
-             where, shape_text(header.shape), dtype_name(header.dtype),
-             fits ? fmt::format("{}", length) : "too many", in.at(), in.left());
-  Array out{header.dtype, std::move(header.shape), {}};
-  if (header.fortran_order && out.shape.size() > 1) {
-    out.data.resize(in.left());
-    copy_fortran(in.rest(), out);
-  } else {
-    out.data.assign(in.rest().begin(), in.rest().end());
-  }
-  if (header.big_endian) swap_bytes(out.data, dtype_size(out.dtype));
+             where, shape_text(out.shape), dtype_name(out.dtype),
+             fits ? fmt::format("{}", length) : "too many", out.offset, size - out.offset);
   return out;
 }
 
-Bytes encode_npy(const Array& array) {
-  const char* order = dtype_size(array.dtype) == 1 ? "|" : "<";
-  std::string shape =
-      fmt::format("({}{})", fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+Array parse_npy(std::span<const std::byte> bytes, std::string_view where) {
+  return parse_npy(Bytes(bytes.begin(), bytes.end()), where);
+}
+
+Array parse_npy(Bytes&& bytes, std::string_view where) {
+  ArrayLayout layout = npy_layout(bytes, bytes.size(), where);
+  auto begin = static_cast<ptrdiff_t>(layout.offset);
+  Array out{layout.dtype, std::move(layout.shape), {}};
+  if (layout.fortran_order && out.shape.size() > 1) {
+    out.data.resize(bytes.size() - layout.offset);
+    copy_fortran(std::span(bytes).subspan(layout.offset), out);
+  } else {
+    bytes.erase(bytes.begin(), bytes.begin() + begin);
+    out.data = std::move(bytes);
+  }
+  if (layout.big_endian) swap_bytes(out.data, dtype_size(out.dtype));
+  return out;
+}
+
+std::string npy_header(DType dtype, std::span<const int64_t> shape) {
+  const char* order = dtype_size(dtype) == 1 ? "|" : "<";
+  std::string sizes = fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
   std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                                   order, type_code(array.dtype), shape);
+                                   order, type_code(dtype), sizes);
   size_t before = kMagic.size() + 4;  // the header ends at a multiple of 64
   header.append(63 - (before + header.size()) % 64, ' ') += '\n';
-  std::string start(kMagic);
-  start +=
+  std::string out(kMagic);
+  out +=
       {'\1', '\0', static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
-  start += header;
-  Bytes out(as_bytes(start).begin(), as_bytes(start).end());
+  return out + header;
+}
+
+Bytes encode_npy(const Array& array) {
+  std::string header = npy_header(array.dtype, array.shape);
+  Bytes out(as_bytes(header).begin(), as_bytes(header).end());
   out.insert(out.end(), array.data.begin(), array.data.end());
   return out;
 }

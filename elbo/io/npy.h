@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "elbo/io/array.h"
+#include "elbo/io/array_layout.h"
 
 namespace elbo {
 
@@ -15,7 +15,14 @@ namespace elbo {
 /// and complex numbers are refused.
 /// Throws Error(Code::data) with the position. Source: NEP 1, numpy.lib.format.
 Array parse_npy(std::span<const std::byte> bytes, std::string_view where);
-/// Throws Error(Code::usage) for bf16, which NumPy does not have.
+/// The same, taking the memory over: elements that need not be turned are moved, not copied.
+Array parse_npy(Bytes&& bytes, std::string_view where);
+/// What the start of a file of `size` bytes says; throws what parse_npy throws.
+ArrayLayout npy_layout(std::span<const std::byte> head, uint64_t size, std::string_view where);
+/// What stands before the elements in a file of such an array. Throws Error(Code::usage) for bf16,
+/// which NumPy does not have.
+std::string npy_header(DType dtype, std::span<const int64_t> shape);
+/// Throws what npy_header throws.
 Bytes encode_npy(const Array& array);
 
 /// Whether the bytes start as an .npy file does.

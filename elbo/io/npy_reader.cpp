@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "elbo/io/file_rows.h"
 #include "elbo/io/npy.h"
 #include "elbo/io/raw.h"
 #include "elbo/io/readers.h"
@@ -82,6 +83,8 @@ class NpzEntries {
   std::string where_;
 };
 
+constexpr ArrayFormat kNpy = {npy_layout, parse_npy};
+
 bool nan_is_missing(const NumpyOptions& options) { return options.missing == "nan"; }
 
 class NpyReader : public Reader {
@@ -97,8 +100,8 @@ class NpyReader : public Reader {
     RawData out;
     out.name = data_name(path);
     out.format = "npy";
-    out.kind = fill_examples(out.train, parse_npy(files.read(path), path.string()), path.string(),
-                             nan_is_missing(options_), &out.notes);
+    out.kind = read_examples(files, path, kNpy, out.train, nan_is_missing(options_),
+                             request.in_memory, &out.notes);
     bool wants_labels = !request.target.empty() && request.target != kNoTarget;
     if (wants_labels && !request.target_may_lack) {  // else the file named belongs to other data
       Path labels = path.parent_path() / request.target;

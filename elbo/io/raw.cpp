@@ -58,7 +58,11 @@ bool is_float(DType t) {
 }
 
 /// All elements as f32 in an array of the given shape; what does not fit becomes an infinity.
-Array to_float(const Array& in, std::vector<int64_t> shape, std::string_view where) {
+Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
+  if (in.dtype == DType::f32) {
+    in.shape = std::move(shape);
+    return in;
+  }
   Array out = make_array(DType::f32, std::move(shape), where);
   auto to = out.as<float>();
   visit(in, [&](auto from) {
@@ -90,12 +94,16 @@ Array to_float(const Array& in, std::vector<int64_t> shape, std::string_view whe
        where, value, row, column);
 }
 
-void check_finite(RawSet& set, std::string_view where, bool nan_is_missing) {
+void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
+                  std::span<const int64_t> rows = {}) {
   auto x = set.x.as<float>();
   auto width = static_cast<size_t>(set.x.shape[1]);
   for (size_t i = 0; i < x.size(); ++i) {
     if (std::isfinite(x[i])) continue;
-    if (!std::isnan(x[i]) || !nan_is_missing) refuse(x[i], i / width, i % width, where);
+    if (!std::isnan(x[i]) || !nan_is_missing) {
+      size_t row = i / width;
+      refuse(x[i], rows.empty() ? row : static_cast<size_t>(rows[row]), i % width, where);
+    }
     if (set.mask.empty()) {
       set.mask = make_array(DType::u8, set.x.shape, where);
       std::memset(set.mask.data.data(), 1, set.mask.data.size());
@@ -175,6 +183,10 @@ Bytes SourceFiles::read(const Path& path, std::string name) {
   return is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes;
 }
 
+void SourceFiles::add(std::string name, std::string sha256) {
+  hashes_.emplace_back(std::move(name), std::move(sha256));
+}
+
 std::string SourceFiles::fingerprint() const {
   if (hashes_.size() == 1) return hashes_[0].second;
   std::string lines;
@@ -202,21 +214,25 @@ Bytes content_head(std::span<const std::byte> head) {
   return is_gzip(head) ? gunzip_head(head, 4096) : Bytes(head.begin(), head.end());
 }
 
+void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes) {
+  Array array{dtype, shape, {}};
+  if (shape.size() <= 2 || is_image(array)) return;
+  notes.push_back(fmt::format(
+      "{} {} is read as {} columns; images are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255",
+      dtype_name(dtype), shape_text(shape), array.size() / shape[0]));
+}
+
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
-                          std::vector<std::string>* notes) {
+                          std::vector<std::string>* notes, std::span<const int64_t> rows) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
   if (!is_image(array)) {
     int64_t n = array.shape[0];
-    if (notes && array.shape.size() > 2) {
-      notes->push_back(fmt::format(
-          "{} {} is read as {} columns; images are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to "
-          "255",
-          dtype_name(array.dtype), shape_text(array.shape), array.size() / n));
-    }
-    set.x = to_float(array, {n, array.size() / n}, where);
-    check_finite(set, where, nan_is_missing);
+    if (notes) note_shape(array.dtype, array.shape, *notes);
+    int64_t width = array.size() / n;
+    set.x = to_float(std::move(array), {n, width}, where);
+    check_finite(set, where, nan_is_missing, rows);
     return "table";
   }
   if (array.shape.size() == 4 && !is_channels(array.shape[3])) {

@@ -17,6 +17,8 @@ class SourceFiles {
   /// The whole file, inflated when it is gzip; `name` stands for it in the fingerprint, by default
   /// the file's own. Throws Error(Code::data) when it is empty.
   Bytes read(const Path& path, std::string name = "");
+  /// A file that was read elsewhere, piece by piece.
+  void add(std::string name, std::string sha256);
   /// SHA-256 of the one file read, or of the lines "name hash" of several, in the order of reading.
   std::string fingerprint() const;
 
@@ -37,9 +39,14 @@ Bytes content_head(std::span<const std::byte> head);
 /// image set, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table f32
 /// [N, D]. Returns the kind, "image" or "table". NaN is refused with its row and column, or masked
 /// when nan_is_missing; infinities are refused.
-/// `notes`, if any, is told of an array that might have been meant as images.
+/// `notes`, if any, is told of an array that might have been meant as images. `rows`, where the
+/// array holds some rows of a larger one, are their numbers, for messages.
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
-                          std::vector<std::string>* notes = nullptr);
+                          std::vector<std::string>* notes = nullptr,
+                          std::span<const int64_t> rows = {});
+
+/// Notes that an array of this type and shape might have been meant as images, where it might.
+void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes);
 
 /// Labels as they stand in a file, and what to call the file in messages. No shape: no labels.
 struct Labels {

@@ -11,11 +11,16 @@
 
 namespace elbo {
 
+class FileRows;
+
 /// Examples as they stand in a file, before anything is done to them.
 struct RawSet {
   Array x;     ///< images u8 [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
   Array mask;  ///< u8 [N, D], 1 = present; empty when nothing is missing. x is 0 where missing.
   Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
+  /// Where x and mask lie when they stay on disk; else null. Then x says its type and shape and
+  /// holds nothing, and mask is empty.
+  std::shared_ptr<const FileRows> on_disk = nullptr;
 };
 
 /// What a reader makes of a path.
@@ -42,6 +47,9 @@ struct ReadRequest {
   /// The names of the columns a model takes, or empty. A table with a header then gives these, in
   /// this order; they are features whatever their names, and no others may be among its features.
   std::vector<std::string> columns = {};
+  /// Bytes of x up to which a set is held in memory. Larger ones stay on disk where the reader can
+  /// fetch their rows from there: npy, idx and csv.
+  uint64_t in_memory = UINT64_MAX;
 };
 
 /// Reads one kind of file or folder.
@@ -53,7 +61,8 @@ class Reader {
   virtual bool accepts(const Path& path, std::span<const std::byte> head) const = 0;
   /// Throws Error(Code::data) with the file and the position (byte, row and column) of any fault,
   /// Error(Code::usage) for a target or an option that the data do not have.
-  /// Memory stays proportional to what the file truly holds.
+  /// Memory stays proportional to what the file truly holds, and to request.in_memory and the
+  /// number of rows where x stays on disk.
   virtual RawData read(const Path& path, const ReadRequest& request) const = 0;
 };
 

@@ -55,7 +55,7 @@ std::unique_ptr<Reader> make_image_reader(const ImageOptions& options);
 RawData read_npz_data(std::span<const std::byte> bytes, const std::string& where,
                       const NumpyOptions& options, const ReadRequest& request,
                       uint64_t max_bytes = uint64_t{1} << 36);
-RawData read_csv_data(std::string text, const std::string& where, const CsvOptions& options,
+RawData read_csv_data(std::string_view text, const std::string& where, const CsvOptions& options,
                       const ReadRequest& request);
 
 /// A data set that comes with elbo.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 #include "elbo/tasks/presets.h"
 
@@ -95,8 +96,9 @@ namespace {
 
 /// The share of values of the first rows that lie within a tenth of either end of 0..255.
 double share_at_extremes(const Dataset& data) {
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < std::min<int64_t>(data.size(), 500); ++i) rows.push_back(i);
+  std::vector<int64_t> rows(
+      static_cast<size_t>(std::min(data.size(), rows_at_once(data.schema(), 500))));
+  std::iota(rows.begin(), rows.end(), 0);
   Tensor x = data.get(rows).x;
   return (x < 25.5).logical_or(x > 229.5).to(at::kFloat).mean().item<double>();
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "elbo/core/disk.h"
 #include "elbo/io/csv.h"
 #include "elbo/io/gzip.h"
 #include "elbo/io/idx.h"
@@ -32,8 +33,8 @@ void add_arrays(Inspection& out, const NamedArrays& arrays) {
   out.header = {"name", "type", "shape", "size"};
   Value::List list;
   for (const auto& [name, array] : arrays) {
-    out.rows.push_back({name, dtype_name(array.dtype), shape_text(array.shape),
-                        bytes_text(static_cast<double>(array.data.size()))});
+    double size = static_cast<double>(array.size()) * static_cast<double>(dtype_size(array.dtype));
+    out.rows.push_back({name, dtype_name(array.dtype), shape_text(array.shape), bytes_text(size)});
     Value one;
     one["name"] = name;
     one["type"] = dtype_name(array.dtype);
@@ -152,10 +153,9 @@ Inspection inspect_csv(std::string text, const std::string& where) {
 }
 
 Inspection inspect_file(const Path& path) {
-  Bytes bytes = read_file(path);
-  double size = static_cast<double>(bytes.size());
-  if (is_gzip(bytes)) bytes = gunzip(bytes, path.string());
   std::string where = path.string();
+  DiskFile file(path);
+  auto size = static_cast<double>(file.size());
   Inspection out;
   auto arrays = [&](const char* kind, const NamedArrays& found) {
     fact(out, "kind", kind);
@@ -163,6 +163,16 @@ Inspection inspect_file(const Path& path) {
     add_arrays(out, found);
     return out;
   };
+  // Of a plain array file the start says all; it may be larger than memory.
+  auto array = [](const ArrayLayout& layout) {
+    return NamedArrays{{"array", {layout.dtype, layout.shape, {}}}};
+  };
+  Bytes head(static_cast<size_t>(std::min<uint64_t>(file.size(), kMaxArrayHeader)));
+  file.read(0, head);
+  if (is_npy(head)) return arrays("NumPy array", array(npy_layout(head, file.size(), where)));
+  if (is_idx(head)) return arrays("IDX array", array(idx_layout(head, file.size(), where)));
+  Bytes bytes = read_file(path);
+  if (is_gzip(bytes)) bytes = gunzip(bytes, where);
   bool is_zip = as_text(bytes).starts_with("PK");
   if (is_npy(bytes)) return arrays("NumPy array", {{"array", parse_npy(bytes, where)}});
   if (is_idx(bytes)) return arrays("IDX array", {{"array", parse_idx(bytes, where)}});

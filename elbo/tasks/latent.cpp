@@ -52,8 +52,6 @@ int64_t latent_size(const Model& model) {
 
 namespace {
 
-constexpr int64_t kBatch = 500;
-
 /// [.., n, Z] and the event's shape give [.., n, event...].
 std::vector<int64_t> shape_of_x(const Tensor& z, const Schema& schema) {
   std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
@@ -80,9 +78,7 @@ Tensor posterior_draws(const std::vector<Encoding>& encodings, Rng& rng, int64_t
   return at::cat(out, -1);
 }
 
-}  // namespace
-
-Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options) {
+Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options, Rng& rng) {
   Model& model = *run.trained.model;
   EvalMode mode(model);
   const int64_t size = latent_size(model);
@@ -92,16 +88,26 @@ Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options) {
   Tensor flat = z.reshape({-1, size}).to(at::kFloat);
   std::string place = first_place(flat.isfinite().logical_not());
   ELBO_CHECK(place.empty(), Code::data, "latents: not finite at {}", place);
-  Rng rng(static_cast<uint64_t>(options.seed), "decode");
   std::vector<Tensor> parts;
-  for (int64_t begin = 0; begin < flat.size(0); begin += kBatch) {
-    Tensor some = flat.narrow(0, begin, std::min(kBatch, flat.size(0) - begin));
+  for (int64_t begin = 0; begin < flat.size(0); begin += kRowsTogether) {
+    Tensor some = flat.narrow(0, begin, std::min(kRowsTogether, flat.size(0) - begin));
     auto px = model.decode(split_latents(some.to(device_of(model)), model.latent_sizes()), rng);
     Tensor x = options.decode == "sample" ? px->sample(rng, 1)[0] : px->mean();
     parts.push_back(run.trained.pipeline->invert(x.to(at::kCPU, at::kFloat)));
   }
   Tensor x = parts.empty() ? at::empty({0}) : at::cat(parts);
   return x.reshape(shape_of_x(z, run.trained.schema)).to(at::kFloat);
+}
+
+}  // namespace
+
+Noise::Noise(int64_t seed)
+    : encode(static_cast<uint64_t>(seed), "encode"),
+      decode(static_cast<uint64_t>(seed), "decode") {}
+
+Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options) {
+  Noise noise(options.seed);
+  return decode(run, z, options, noise.decode);
 }
 
 Samples sample(const Run& run, const SampleOptions& options) {
@@ -116,20 +122,27 @@ Samples sample(const Run& run, const SampleOptions& options) {
 
 Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
              const EncodeOptions& options) {
+  Noise noise(options.seed);
+  return encode(run, data, rows, options, noise);
+}
+
+Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
+             const EncodeOptions& options, Noise& noise) {
   check_rows(rows, data, "rows");
   Model& model = *run.trained.model;
   EvalMode mode(model);
-  Rng rng(static_cast<uint64_t>(options.seed), "encode");
+  Rng& rng = noise.encode;
   std::vector<Tensor> means, deviation, draws, labels;
-  for_each_prepared(model, *run.trained.pipeline, data, rows, kBatch, [&](const Batch& batch) {
-    std::vector<Encoding> encodings = model.encode(batch, rng);
-    means.push_back(posterior_mean(encodings).to(at::kCPU));
-    deviation.push_back(deviations(encodings).expand_as(means.back()).to(at::kCPU));
-    if (options.draws > 0) {
-      draws.push_back(posterior_draws(encodings, rng, options.draws).to(at::kCPU));
-    }
-    if (batch.y.defined()) labels.push_back(batch.y.to(at::kCPU));
-  });
+  for_each_prepared(
+      model, *run.trained.pipeline, data, rows, kRowsTogether, [&](const Batch& batch) {
+        std::vector<Encoding> encodings = model.encode(batch, rng);
+        means.push_back(posterior_mean(encodings).to(at::kCPU));
+        deviation.push_back(deviations(encodings).expand_as(means.back()).to(at::kCPU));
+        if (options.draws > 0) {
+          draws.push_back(posterior_draws(encodings, rng, options.draws).to(at::kCPU));
+        }
+        if (batch.y.defined()) labels.push_back(batch.y.to(at::kCPU));
+      });
   ELBO_CHECK(!means.empty(), Code::data, "nothing to encode: the data set is empty");
   Codes out{at::cat(means), at::cat(deviation), {}, {}};
   if (!draws.empty()) out.draws = at::cat(draws, 1);
@@ -139,9 +152,15 @@ Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
 
 Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const int64_t> rows,
                            const DecodeOptions& options) {
+  Noise noise(options.seed);
+  return reconstruct(run, data, rows, options, noise);
+}
+
+Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const int64_t> rows,
+                           const DecodeOptions& options, Noise& noise) {
   Reconstruction out;
-  out.z = encode(run, data, rows).mean;
-  out.result = decode(run, out.z, options);
+  out.z = encode(run, data, rows, {}, noise).mean;
+  out.result = decode(run, out.z, options, noise.decode);
   Batch batch = data.get(rows);
   out.x = batch.x;
   out.mask = batch.mask;

@@ -23,6 +23,15 @@ struct DecodeOptions {
 /// Returns [.., event...]. Throws Error(Code::data) when Z is not the model's or z is not finite.
 Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options = {});
 
+/// Where a call that works on some of many rows takes its randomness from: calls with the same one,
+/// each but the last with a multiple of kRowsTogether rows, give together what one call for all
+/// gives.
+struct Noise {
+  explicit Noise(int64_t seed);
+  Rng encode, decode;
+};
+inline constexpr int64_t kRowsTogether = 500;
+
 struct SampleOptions : DecodeOptions {
   int64_t count = 64;
   double temperature = 1;
@@ -45,6 +54,8 @@ struct Reconstruction {
 };
 Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const int64_t> rows,
                            const DecodeOptions& options = {});
+Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const int64_t> rows,
+                           const DecodeOptions& options, Noise& noise);
 
 struct EncodeOptions {
   int64_t draws = 0;
@@ -61,6 +72,8 @@ struct Codes {
 };
 Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
              const EncodeOptions& options = {});
+Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
+             const EncodeOptions& options, Noise& noise);
 
 struct InterpolateOptions : DecodeOptions {
   std::vector<int64_t> from, to;

@@ -32,6 +32,29 @@ TEST(Encode, IsThePosteriorMean) {
   }
 }
 
+TEST(Encode, PartsMakeTheWhole) {
+  Opened o(table_run());
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < 2 * kRowsTogether + 100; ++i) rows.push_back(i % o.data->size());
+  DecodeOptions drawn;
+  drawn.decode = "sample";
+  EncodeOptions draws;
+  draws.draws = 2;
+  draws.seed = drawn.seed = 4;
+  Reconstruction whole = reconstruct(o.run, *o.data, rows, drawn);
+  Codes codes = encode(o.run, *o.data, rows, draws);
+  Noise noise(4), again(4);
+  for (int64_t begin = 0; begin < static_cast<int64_t>(rows.size()); begin += kRowsTogether) {
+    int64_t n = std::min(kRowsTogether, static_cast<int64_t>(rows.size()) - begin);
+    std::span<const int64_t> some(rows.data() + begin, static_cast<size_t>(n));
+    EXPECT_TRUE(at::equal(reconstruct(o.run, *o.data, some, drawn, noise).result,
+                          whole.result.narrow(0, begin, n)));
+    Codes part = encode(o.run, *o.data, some, draws, again);
+    EXPECT_TRUE(at::equal(part.mean, codes.mean.narrow(0, begin, n)));
+    EXPECT_TRUE(at::equal(part.draws, codes.draws.narrow(1, begin, n)));
+  }
+}
+
 TEST(Encode, DoesNotDependOnTheOtherRowsAsked) {
   Opened o(picture_run());
   std::vector<int64_t> all = spaced_rows(o.data->size(), 0), one = {7};

@@ -12,7 +12,7 @@
 namespace elbo {
 namespace {
 
-std::string encoded_csv(const Output& output) {
+std::string encoded_csv(const Output& output, bool with_header) {
   const Tensor& first = output.arrays.at(0).second;
   int64_t width = first.dim() > 1 ? first.numel() / std::max<int64_t>(first.size(0), 1) : 1;
   bool named = !output.columns.empty();
@@ -30,7 +30,7 @@ std::string encoded_csv(const Output& output) {
     if (labelled) row.push_back(output.labels[static_cast<size_t>(r)]);
     rows.push_back(std::move(row));
   }
-  return encode_csv(header, rows);
+  return encode_csv(with_header ? header : std::vector<std::string>{}, rows);
 }
 
 Bytes encoded_npz(const Output& output) {
@@ -52,14 +52,56 @@ void check_output(const Path& path, bool force) {
              path.string());
 }
 
-void write_output(const Path& path, const Output& output, bool force) {
+namespace {
+
+/// Returns the path, for which there is a folder now.
+const Path& prepare_output(const Path& path, bool force) {
   check_output(path, force);
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
-  std::string extension = path.extension().string();
-  if (extension == ".npy")
-    return write_file(path, encode_npy(to_array(output.arrays.at(0).second)));
-  if (extension == ".npz") return write_file(path, encoded_npz(output));
-  if (extension == ".csv") return write_file(path, encoded_csv(output));
+  return path;
+}
+
+int64_t rows_of(const Output& output) {
+  const Tensor& first = output.arrays.at(0).second;
+  return first.dim() > 0 ? first.size(0) : 1;
+}
+
+}  // namespace
+
+bool OutputWriter::takes_parts(const Path& path) {
+  return path.extension() == ".npy" || path.extension() == ".csv";
+}
+
+OutputWriter::OutputWriter(Path path, bool force, int64_t rows)
+    : path_(std::move(path)), rows_(rows), file_(prepare_output(path_, force)) {}
+
+void OutputWriter::add(const Output& part) {
+  if (path_.extension() == ".csv") {
+    file_.append(encoded_csv(part, written_ == 0));
+  } else {
+    Array array = to_array(part.arrays.at(0).second);
+    std::vector<int64_t> shape = array.shape;
+    if (!shape.empty()) shape[0] = rows_;
+    if (written_ == 0) file_.append(npy_header(array.dtype, shape));
+    file_.append(array.data);
+  }
+  written_ += rows_of(part);
+}
+
+void OutputWriter::finish() {
+  ELBO_CHECK(written_ == rows_, Code::failure, "{}: {} rows of {} written", path_.string(),
+             written_, rows_);
+  file_.finish();
+}
+
+void write_output(const Path& path, const Output& output, bool force) {
+  if (OutputWriter::takes_parts(path)) {
+    OutputWriter writer(path, force, rows_of(output));
+    writer.add(output);
+    return writer.finish();
+  }
+  prepare_output(path, force);
+  if (path.extension() == ".npz") return write_file(path, encoded_npz(output));
   ELBO_CHECK(!output.picture.empty(), Code::usage,
              "--output {}: there is no picture of a table\nWrite .csv, .npy or .npz instead.",
              path.string());

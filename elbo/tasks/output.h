@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "elbo/core/files.h"
+#include "elbo/core/file_writer.h"
 #include "elbo/io/array.h"
 #include "elbo/tensor/tensor_file.h"
 
@@ -33,6 +33,23 @@ void check_output(const Path& path, bool force);
 /// Throws what check_output throws, Error(Code::usage) for .png without a picture, and
 /// Error(Code::resource) where the disk does not take it. Makes missing folders.
 void write_output(const Path& path, const Output& output, bool force);
+
+/// Writes a result that comes in parts, some rows of every array in each, in memory that grows with
+/// the part only: what write_output makes of the whole. For .npy and .csv.
+class OutputWriter {
+ public:
+  /// Whether a file of that name takes parts.
+  static bool takes_parts(const Path& path);
+  /// `rows`: in all parts together. Throws what check_output throws. Makes missing folders.
+  OutputWriter(Path path, bool force, int64_t rows);
+  void add(const Output& part);
+  void finish();  ///< the file is there only after this
+
+ private:
+  Path path_;
+  int64_t rows_, written_ = 0;
+  FileWriter file_;
+};
 
 /// Latents z [.., Z] from a file: an .npy array, the entry "z", "mean" or the only one of an .npz,
 /// or the columns z0, z1, ... of a .csv (all columns where none is named so). Throws

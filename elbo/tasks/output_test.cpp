@@ -25,6 +25,41 @@ TEST(Output, NumbersComeBackExactlyFromEveryFormat) {
   }
 }
 
+TEST(Output, PartsMakeTheWhole) {
+  Output whole = latents();
+  for (const char* name : {"parts.npy", "parts.csv"}) {
+    Path path = test_folder() / name;
+    write_output(path, whole, true);
+    std::string expected = read_text(path);
+    {
+      OutputWriter writer(path, true, 3);
+      for (int64_t row = 0; row < 3; ++row) {
+        Output part = whole;
+        for (auto& [array, tensor] : part.arrays) tensor = tensor.narrow(0, row, 1);
+        part.labels = {whole.labels[size_t(row)]};
+        EXPECT_EQ(read_text(path), expected) << "nothing is there before the end";
+        writer.add(part);
+      }
+      writer.finish();
+    }
+    EXPECT_EQ(read_text(path), expected) << name;
+  }
+  EXPECT_FALSE(OutputWriter::takes_parts("a.npz"));
+}
+
+TEST(Output, PartsThatDoNotMakeTheWholeLeaveNoFile) {
+  Path path = test_folder() / "half.csv";
+  {
+    OutputWriter writer(path, false, 4);
+    writer.add(latents());
+    EXPECT_THROW(writer.finish(), Error);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  for (const auto& entry : std::filesystem::directory_iterator(test_folder())) {
+    EXPECT_EQ(entry.path().filename().string().find("half.csv"), std::string::npos);
+  }
+}
+
 TEST(Output, NeverOverwritesUnlessForced) {
   Path path = test_folder() / "kept.csv";
   write_file(path, "mine\n");

@@ -46,10 +46,10 @@ std::string model_text(const Run& run) {
                      t.options.likelihood.type, parameters);
 }
 
-RunSummary summarise(const Path& folder, bool wants_report) {
+RunSummary summarise(const Path& folder, bool wants_report, const DataSource* opened) {
   Run run = open_run(folder);
   set_threads(run.config.threads);
-  DataSource data = open_for(run, "");
+  DataSource data = opened ? *opened : open_for(run, "");
   RunSummary out;
   out.folder = folder;
   DatasetPtr held_out = held_out_split(data, out.split);

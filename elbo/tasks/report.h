@@ -23,8 +23,8 @@ struct RunSummary {
 
 /// Evaluates the best model of a run on its held-out split, says what that means and, when asked,
 /// writes report.html and plots/ into its folder, in the place of those already there. The same run
-/// gives the same bytes.
-RunSummary summarise(const Path& run, bool wants_report);
+/// gives the same bytes. `opened` is the run's own data where they are open already.
+RunSummary summarise(const Path& run, bool wants_report, const DataSource* opened = nullptr);
 
 /// The report itself, from what is open already. Returns the path of report.html.
 Path write_report(const Run& run, const DataSource& data, const RunSummary& summary);

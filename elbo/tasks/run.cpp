@@ -139,7 +139,7 @@ RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
     write_file(folder / "run.json", to_json(run_description(plan), 2) + "\n");
     write_file(folder / "config.toml", to_toml(values));
     TrainContext context = context_of(plan, folder, listener, stop);
-    return {folder, train(context, false)};
+    return {folder, train(context, false), plan.data};
   } catch (...) {
     // What was refused before the first step leaves nothing behind.
     std::error_code ignored;
@@ -174,7 +174,7 @@ RunResult resume_run(const Path& folder, TrainListener* listener, const std::ato
   check_unchanged(folder, plan.resolved.config.data.path, plan.data);
   TrainContext context = context_of(plan, folder, listener, stop);
   bool has_checkpoint = std::filesystem::exists(folder / "last");
-  return {folder, train(context, has_checkpoint)};
+  return {folder, train(context, has_checkpoint), plan.data};
 }
 
 void check_unchanged(const Path& folder, const std::string& path, const DataSource& data) {

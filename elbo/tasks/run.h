@@ -24,6 +24,7 @@ Plan make_plan(const std::vector<ConfigLayer>& layers);
 struct RunResult {
   Path folder;
   Ending ending = Ending::finished;
+  DataSource data;  ///< what it was trained on, as it is open
 };
 
 /// Makes a new run folder `parent/name` (counting up), writes config.toml and run.json, trains.

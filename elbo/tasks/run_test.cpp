@@ -80,6 +80,22 @@ TEST(TrainRun, ShippedDataIsNoFolderOfTheSameName) {
             "examples.");
 }
 
+TEST(TrainRun, GivesTheSameWeightsInMemoryAndFromDisk) {
+  Path numbers = test_folder() / "numbers.npy";
+  Array array = make_array(DType::f64, {300, 6});
+  Rng rng(2, "numbers");
+  for (double& v : array.as<double>()) v = rng.uniform();
+  write_file(numbers, encode_npy(array));
+  for (const Path& data : {put("plain.csv", rows_of({"a", "b"}, 300)), numbers}) {
+    std::string name = data.stem().string();
+    Path memory = train_tiny(name + "-memory", data);
+    Path disk = train_tiny(name + "-disk", data, "data.in_memory = 0");
+    for (const char* file : {"best/model.safetensors", "last/state.safetensors"}) {
+      EXPECT_EQ(sha256(read_file(disk / file)), sha256(read_file(memory / file))) << name << file;
+    }
+  }
+}
+
 TEST(MakePlan, HeldOutRowsBeyondTheTrainingRangeDoNotEndARun) {
   for (const char* likelihood : {"bernoulli", "continuous-bernoulli"}) {
     for (int seed : {1, 2}) {

@@ -78,7 +78,7 @@ TextTable reconstruction_table(const Scene& scene) {
 
 TextTable moments_table(const Scene& scene) {
   const Schema& schema = scene.run.trained.schema;
-  std::vector<int64_t> rows = spaced_rows(scene.data.size(), kRowsCompared);
+  std::vector<int64_t> rows = spaced_rows(scene.data.size(), rows_at_once(schema, kRowsCompared));
   Batch batch = scene.data.get(rows);
   SampleOptions options;
   options.count = kRowsCompared;
@@ -113,7 +113,7 @@ Value ColumnStatistics::to_value() const {
 std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max_rows) {
   const Schema& schema = data.schema();
   bool is_image = schema.kind == "image";
-  if (is_image) max_rows = std::min<int64_t>(max_rows, 2000);
+  max_rows = rows_at_once(schema, is_image ? std::min<int64_t>(max_rows, 2000) : max_rows);
   Batch batch = data.get(spaced_rows(data.size(), max_rows));
   std::vector<ColumnStatistics> out;
   for (int64_t c = 0; c < schema.shape[0]; ++c) {
@@ -131,11 +131,13 @@ std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max
 std::vector<int64_t> label_counts(const Dataset& data) {
   std::vector<int64_t> out(data.schema().labels.size());
   std::vector<int64_t> rows = spaced_rows(data.size(), 0);
-  constexpr size_t kRows = 4096;
-  for (size_t begin = 0; begin < rows.size() && !out.empty(); begin += kRows) {
-    std::span<const int64_t> some(rows.data() + begin, std::min(kRows, rows.size() - begin));
+  auto most = static_cast<size_t>(rows_at_once(data.schema(), 4096));
+  for (size_t begin = 0; begin < rows.size() && !out.empty(); begin += most) {
+    std::span<const int64_t> some(rows.data() + begin, std::min(most, rows.size() - begin));
     Tensor y = data.get(some).y;
-    for (int64_t i = 0; y.defined() && i < y.size(0); ++i) ++out.at(size_t(y[i].item<int64_t>()));
+    if (!y.defined()) continue;
+    const int64_t* label = y.data_ptr<int64_t>();
+    for (int64_t i = 0; i < y.size(0); ++i) ++out.at(static_cast<size_t>(label[i]));
   }
   return out;
 }

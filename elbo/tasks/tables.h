@@ -32,7 +32,8 @@ struct ColumnStatistics {
 };
 
 /// One entry for each column of a table; for images one for each channel, named "grey" or "red",
-/// "green", "blue". At most max_rows rows, evenly spaced, are looked at.
+/// "green", "blue". At most max_rows rows, evenly spaced, are looked at,
+/// fewer of wide ones (rows_at_once).
 std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max_rows = 100000);
 
 /// Examples of each class, in the order of Schema::labels.

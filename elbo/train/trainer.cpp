@@ -102,7 +102,8 @@ class Trainer {
  private:
   void start() {
     std::vector<int64_t> rows = Rng(c_.seed, "train/start").permutation(data_.size());
-    rows.resize(static_cast<size_t>(std::min<int64_t>(data_.size(), kExamplesToStartFrom)));
+    int64_t most = rows_at_once(data_.schema(), kExamplesToStartFrom);
+    rows.resize(static_cast<size_t>(std::min(data_.size(), most)));
     std::sort(rows.begin(), rows.end());
     Batch batch = prepare(rows, 0);
     check_support(batch, "train");
@@ -115,7 +116,7 @@ class Trainer {
 
   void check_split(const Dataset& data, const char* split) const {
     TransformNoise noise = TransformNoise::for_evaluation();
-    for_each_batch(data, kExamplesToCheck, [&](Batch batch) {
+    for_each_batch(data, rows_at_once(data.schema(), kExamplesToCheck), [&](Batch batch) {
       check_support(c_.trained.pipeline->apply(std::move(batch), noise).to(c_.device), split);
     });
   }

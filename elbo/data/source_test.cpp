@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/data/source.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "elbo/io/npy.h"
+#include "elbo/tensor/convert.h"
+
+namespace elbo {
+namespace {
+
+class SourceTest : public ::testing::Test {
+ protected:
+  SourceTest()
+      : folder(make_unique_folder(std::filesystem::temp_directory_path(), "elbo-source")) {}
+  ~SourceTest() override { std::filesystem::remove_all(folder); }
+
+  DataOptions data_of(const std::string& name, std::string_view bytes) {
+    write_file(folder / name, bytes);
+    DataOptions out;
+    out.path = (folder / name).string();
+    return out;
+  }
+  DataOptions npy_of(const std::string& name, const Tensor& x) {
+    Bytes bytes = encode_npy(to_array(x));
+    return data_of(name, as_text(bytes));
+  }
+
+  Path folder;
+};
+
+void expect_equal(const Tensor& a, const Tensor& b, const char* what) {
+  ASSERT_EQ(a.defined(), b.defined()) << what;
+  if (!a.defined()) return;
+  EXPECT_EQ(a.scalar_type(), b.scalar_type()) << what;
+  EXPECT_EQ(a.strides(), b.strides()) << what;
+  EXPECT_TRUE(at::equal(a, b)) << what;
+}
+
+void expect_same_batches(const DatasetPtr& a, const DatasetPtr& b) {
+  ASSERT_EQ(a == nullptr, b == nullptr);
+  if (!a) return;
+  ASSERT_EQ(a->size(), b->size());
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    std::vector<int64_t> rows = Rng(5, "rows", uint64_t(epoch)).permutation(a->size());
+    rows.push_back(rows[0]);
+    Batch from_a = a->get(rows), from_b = b->get(rows);
+    expect_equal(from_a.x, from_b.x, "x");
+    expect_equal(from_a.mask, from_b.mask, "mask");
+    expect_equal(from_a.y, from_b.y, "y");
+    expect_equal(from_a.index, from_b.index, "index");
+  }
+}
+
+/// Data of every split are the same in memory and on disk.
+void expect_same(DataOptions options) {
+  SCOPED_TRACE(options.path);
+  DataSource memory = open_data(options, 3);
+  options.in_memory = 0;
+  DataSource disk = open_data(options, 3);
+  EXPECT_EQ(disk.schema.to_value(), memory.schema.to_value());
+  EXPECT_EQ(disk.fingerprint, memory.fingerprint);
+  EXPECT_EQ(disk.notes.size(), memory.notes.size() + 1);
+  EXPECT_NE(disk.notes.back().find("stay on disk"), std::string::npos);
+  expect_same_batches(memory.train, disk.train);
+  expect_same_batches(memory.valid, disk.valid);
+  expect_same_batches(memory.test, disk.test);
+}
+
+TEST_F(SourceTest, ImagesAreTheSameInMemoryAndOnDisk) {
+  Tensor pixels = at::arange(40 * 4 * 5 * 3).remainder(251).to(at::kByte);
+  expect_same(npy_of("grey.npy", pixels.view({120, 4, 5})));
+  expect_same(npy_of("last.npy", pixels.view({40, 4, 5, 3})));
+  expect_same(npy_of("first.npy", pixels.view({40, 3, 4, 5})));
+}
+
+TEST_F(SourceTest, TablesAreTheSameInMemoryAndOnDisk) {
+  Tensor x = at::arange(300, at::kDouble).view({60, 5}).sin();
+  expect_same(npy_of("whole.npy", x));
+  x[17][3] = std::numeric_limits<double>::quiet_NaN();
+  DataOptions missing = npy_of("missing.npy", x);
+  missing.reader = Part("npy");
+  missing.reader.options["missing"] = "nan";
+  npy_of("y.npy", at::arange(60).remainder(4));
+  missing.target = "y.npy";
+  missing.limit = 50;
+  expect_same(missing);
+  std::string text = "a,b,label\n";
+  for (int i = 0; i < 60; ++i) text += fmt::format("{},{},{}\n", i, i % 7 ? "0.5" : "", i % 3);
+  DataOptions csv = data_of("a.csv", text);
+  csv.valid = 0.3;
+  csv.test = 7;
+  expect_same(csv);
+}
+
+TEST_F(SourceTest, OptionSaysHowMuchIsHeldInMemory) {
+  DataOptions options = npy_of("a.npy", at::zeros({1024, 257}));  // 1,028 KiB
+  options.in_memory = 1;
+  EXPECT_EQ(open_data(options, 0).notes.size(), 1u);
+  options.in_memory = 2;
+  EXPECT_EQ(open_data(options, 0).notes.size(), 0u);
+}
+
+TEST_F(SourceTest, RowsAtOnceAreBoundedByTheirElements) {
+  Schema schema;
+  schema.shape = {1 << 20};
+  EXPECT_EQ(rows_at_once(schema, 1000), 32);
+  EXPECT_EQ(rows_at_once(schema, 7), 7);
+  schema.shape = {int64_t{1} << 40};
+  EXPECT_EQ(rows_at_once(schema, 7), 1);
+}
+
+}  // namespace
+}  // namespace elbo
