@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")  # the peers' recipe: every step costs the same work
 
 
 def machine():

@@ -1,11 +1,11 @@
 """Seconds per epoch: dense VAE 784-400-20, batch 128, raw MNIST binarised anew at every use, Adam 1e-3, the second of two
 epochs, without evaluation. Peer: torch_vae.py --mode fused."""
-from common import seconds_of_last_epoch
+from common import PLAIN, seconds_of_last_epoch
 
 
 def run(bench):
     def ours(engine):
-        return lambda: seconds_of_last_epoch(bench.train("mnist", "--valid", "0", "--epochs", "2", "--engine", engine))
+        return lambda: seconds_of_last_epoch(bench.train("mnist", "--valid", "0", "--epochs", "2", "--engine", engine, *PLAIN))
 
     sides = {f"elbo, {engine} engine": ours(engine) for engine in ("fused", "autograd")}
     if bench.has_peer("torch_vae.py"):

@@ -2,6 +2,8 @@
 import os
 import subprocess
 
+from common import PLAIN
+
 
 def peak(command, environment):
     """The child's own peak, whatever other children there were."""
@@ -15,7 +17,8 @@ def peak(command, environment):
 
 def run(bench):
     sides = {"elbo train mnist": lambda: peak(
-        [bench.elbo, "train", "mnist", "--epochs", "2", "--quiet", "--no-report", "-o", bench.run_folder()], None)}
+        [bench.elbo, "train", "mnist", "--epochs", "2", "--quiet", "--no-report", "-o", bench.run_folder(), *PLAIN],
+        None)}
     if bench.has_peer("torch_vae.py"):
         sides["PyTorch, fused Adam"] = lambda: peak(
             [bench.python, bench.peers / "torch_vae.py", "--mode", "fused", "--epochs", "2"], bench.environment())

@@ -4,7 +4,7 @@ its fused Adam."""
 import pathlib
 import statistics
 
-from common import seconds_of_last_epoch
+from common import PLAIN, seconds_of_last_epoch
 
 SIZES = {
     "batch": (32, 128, 512, 2048, 4096),
@@ -46,7 +46,7 @@ def run(bench):
                 "elbo": lambda: 1e6 / rows * seconds_of_last_epoch(
                     bench.train(data, "--valid", "0", "--test", "0", "--epochs", "2", "--batch", str(size["batch"]),
                                 "--latent", str(size["latent"]), "--likelihood", "bernoulli", "--set", "data.transform=[]",
-                                "--set", f'model.encoder={{type="mlp", sizes=[{size["hidden"]}]}}')),
+                                "--set", f'model.encoder={{type="mlp", sizes=[{size["hidden"]}]}}', *PLAIN)),
                 "PyTorch": lambda: 1e6 / rows * bench.peer(own, "--data", data, *(
                     word for key in size for word in (f"--{key}", str(size[key]))))["epoch_s"],
             }

@@ -20,11 +20,11 @@ namespace elbo {
 struct TrainOptions {
   int64_t epochs = 20;
   int64_t batch = 128;
-  double lr = 1e-3;
-  Part lr_schedule = "constant";
+  double lr = 3e-3;
+  Part lr_schedule = "cosine";
   Part optimizer = "adam";
   double clip = 0;
-  double ema = 0;
+  double ema = 0.999;
   int64_t patience = 0;
   std::string stop_on = "neg_elbo";
   double checkpoint_seconds = 30;
