@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/fused/forward.h"
+
+#include <algorithm>
+
+namespace elbo::fused {
+namespace {
+
+/// Rows in a turn: enough that packing weights costs little beside using them.
+constexpr int64_t kMostRows = 256;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Forward::Member::Member(const Network& network, int64_t width, bool sparse)
+    : in(width),
+      zeros(width),
+      is_sparse(sparse),
+      chain(network, in, sparse ? &zeros : nullptr, Way::forward) {
+  in.has_gradient = false;
+}
+
+void Forward::Member::reserve(int64_t rows) {
+  if (rows <= room) return;
+  room = rows;
+  if (is_sparse) zeros.reserve(rows);
+  chain.reserve(rows);
+  scratch.clear();
+  scratch.emplace_back(chain.scratch());
+}
+
+const float* Forward::Member::run(const float* x, int64_t rows) {
+  in.value = x;
+  Work work{alone, rows, scratch};
+  if (is_sparse) zeros.read(work, x);
+  chain.forward(work);
+  return chain.out().value;
+}
+
+Forward::Forward(const Network& network, int64_t width, bool sparse, Team& team) : team_(team) {
+  for (int i = 0; i < team.size(); ++i) {
+    members_.push_back(std::make_unique<Member>(network, width, sparse));
+  }
+}
+
+int64_t Forward::reserve(int64_t rows) {
+  if (rows == 0) return 1;
+  int64_t members = team_.size();
+  int64_t height = ceil_div(rows, ceil_div(rows, kMostRows * members) * members);
+  for (auto& m : members_) m->reserve(height);
+  return height;
+}
+
+Tensor Forward::operator()(const Tensor& x) {
+  Tensor in = x.flatten(1).contiguous(), out = at::empty({x.size(0), out_width()}, x.options());
+  float* to = out.data_ptr<float>();
+  run(
+      in.data_ptr<float>(), in.size(0), [](int, int64_t, int64_t) {},
+      [&](int64_t first, int64_t n, const float* y) {
+        std::copy_n(y, n * out_width(), to + first * out_width());
+      });
+  return out;
+}
+
+}  // namespace elbo::fused
