@@ -47,6 +47,24 @@ inline Vec log1p_unit(Vec u) {
   return one * 0.693359375f + (t + (rest - one * 2.12194440e-4f));
 }
 
+/// ln(x) for x >= 1, infinities and NaN included.
+inline Vec log_above_one(Vec x) {
+  Ints shifted = bits_of(x) - 0x3F3504F3;  // x = m 2^power with m in [sqrt(1/2), sqrt(2))
+  Ints power = shifted >> 23;
+  Vec m = float_of((shifted & 0x007FFFFF) + 0x3F3504F3), t = m - 1.0f, t2 = t * t;
+  Vec p = t * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * t + 1.1676998740e-1f;
+  p = p * t - 1.2420140846e-1f;
+  p = p * t + 1.4249322787e-1f;
+  p = p * t - 1.6668057665e-1f;
+  p = p * t + 2.0000714765e-1f;
+  p = p * t - 2.4999993993e-1f;
+  p = p * t + 3.3333331174e-1f;
+  Vec n = __builtin_convertvector(power, Vec);
+  Vec y = n * 0.693359375f + (t + (p * t * t2 - 0.5f * t2 - n * 2.12194440e-4f));
+  return select(x < __builtin_inff(), y, x);
+}
+
 /// 1 / (1 + e^-x) and ln(1 + e^x), from one exponential.
 inline void sigmoid_softplus(Vec x, Vec& sigmoid, Vec& softplus) {
   Vec e = exp(-absolute(x)), over = 1.0f / (e + 1.0f);

@@ -29,7 +29,7 @@ inline Vec softplus(Vec x) {
 extern const MathFunction kMath[kMathFunctions];
 const MathFunction kMath[kMathFunctions] = {
     ELBO_MATH(exp),  ELBO_MATH(log1p_unit),     ELBO_MATH(sigmoid), ELBO_MATH(softplus),
-    ELBO_MATH(tanh), ELBO_MATH(expm1_negative), ELBO_MATH(erf),
+    ELBO_MATH(tanh), ELBO_MATH(expm1_negative), ELBO_MATH(erf),     ELBO_MATH(log_above_one),
 };
 
 }  // namespace elbo::ELBO_ISA

@@ -10,6 +10,6 @@ struct MathFunction {
   const char* name;
   void (*apply)(const float* x, float* y, int64_t n);
 };
-constexpr int kMathFunctions = 7;
+constexpr int kMathFunctions = 8;
 
 }  // namespace elbo
