@@ -13,7 +13,8 @@ Parameter parameter_of(const Tensor& t, Way way) {
   return {t.data_ptr<float>(), t.mutable_grad().data_ptr<float>()};
 }
 
-Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way) {
+Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
+             const std::vector<Tensor>& panels) {
   Signal* last = &in;
   for (const ChainLayer& l : network.chain()) {
     signals_.push_back(std::make_unique<Signal>(l.weight.size(0)));
@@ -21,9 +22,11 @@ Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way 
     next.activation = *try_activation(l.activation);
     next.has_gradient = way == Way::both;
     next.dropout = way == Way::both ? l.dropout : 0;
-    stages_.push_back(std::make_unique<Dense>(*last, next, parameter_of(l.weight, way),
-                                              parameter_of(l.bias, way),
-                                              last == &in ? sparse : nullptr));
+    size_t i = stages_.size();
+    bool has_panels = i < panels.size() && panels[i].defined();
+    stages_.push_back(std::make_unique<Dense>(
+        *last, next, parameter_of(has_panels ? panels[i] : l.weight, way),
+        parameter_of(l.bias, way), last == &in ? sparse : nullptr, has_panels));
     last = &next;
   }
 }

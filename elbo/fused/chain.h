@@ -21,8 +21,10 @@ Parameter parameter_of(const Tensor& t, Way way);
 class Chain {
  public:
   /// network must be one that why_not_chain finds no fault with; `in` must outlive this. sparse:
-  /// the same batch as `in` as lists of its non-zeros, or null.
-  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way);
+  /// the same batch as `in` as lists of its non-zeros, or null. panels, going forwards only: the
+  /// layers' weights by in_panels(), which are read faster; undefined for those as they are.
+  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
+        const std::vector<Tensor>& panels = {});
 
   Signal& out() { return *signals_.back(); }
   void reserve(int64_t rows);

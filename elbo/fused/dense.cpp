@@ -11,12 +11,14 @@ constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 
 }  // namespace
 
-Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse)
+Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
+             bool has_panels)
     : in_(in),
       out_(out),
       weight_(weight),
       bias_(bias),
       sparse_(sparse),
+      has_panels_(has_panels),
       gemms_(gemm_kernels(isa())),
       activations_(activation_kernels(isa())) {}
 
@@ -57,11 +59,16 @@ void Dense::activate(const Block& b) const {
 }
 
 void Dense::forward(const Work& w) {
-  Gemm g = product(w.rows);
-  Grid grid(g.m, g.n, gemms_.lanes, w.team.size());
+  const Gemm whole = product(w.rows);
+  Grid grid(whole.m, whole.n, gemms_.lanes, w.team.size());
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
+    Gemm g = whole;
     Block b = grid.block(turn);
     float* scratch = w.scratch(member);
+    if (has_panels_) {
+      g.b = weight_.value + b.column * (in_.width - 1);
+      g.ldb = b.columns, g.b_transposed = false;
+    }
     if (uses_sparse()) {
       gemms_.sparse_block(g, sparse_->by_row(), b, scratch);
     } else {
@@ -130,6 +137,15 @@ void Dense::backward(const Work& w) {
                                biases.width(turn - first_bias), bias_.gradient + at);
     }
   });
+}
+
+Tensor in_panels(const Tensor& weight) {
+  Panels panels(weight.size(0), gemm_kernels(isa()).lanes);
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < panels.count(); ++i) {
+    out.push_back(weight.narrow(0, panels.begin(i), panels.width(i)).t().reshape(-1));
+  }
+  return at::cat(out);
 }
 
 }  // namespace elbo::fused

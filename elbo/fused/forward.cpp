@@ -3,21 +3,27 @@
 
 #include <algorithm>
 
+#include "elbo/fused/dense.h"
+
 namespace elbo::fused {
 namespace {
 
 /// Rows in a turn: enough that packing weights costs little beside using them.
 constexpr int64_t kMostRows = 256;
 
+/// Rows after which laying out the weights in panels costs little beside what it saves.
+constexpr int64_t kPanelsAfter = 2048;
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-Forward::Member::Member(const Network& network, int64_t width, bool sparse)
+Forward::Member::Member(const Network& network, int64_t width, bool sparse,
+                        const std::vector<Tensor>& panels)
     : in(width),
       zeros(width),
       is_sparse(sparse),
-      chain(network, in, sparse ? &zeros : nullptr, Way::forward) {
+      chain(network, in, sparse ? &zeros : nullptr, Way::forward, panels) {
   in.has_gradient = false;
 }
 
@@ -38,10 +44,25 @@ const float* Forward::Member::run(const float* x, int64_t rows) {
   return chain.out().value;
 }
 
-Forward::Forward(const Network& network, int64_t width, bool sparse, Team& team) : team_(team) {
-  for (int i = 0; i < team.size(); ++i) {
-    members_.push_back(std::make_unique<Member>(network, width, sparse));
+Forward::Forward(const Network& network, int64_t width, bool sparse, Team& team)
+    : network_(network), width_(width), is_sparse_(sparse), team_(team) {
+  make_members();
+}
+
+void Forward::make_members() {
+  members_.clear();
+  for (int i = 0; i < team_.size(); ++i) {
+    members_.push_back(std::make_unique<Member>(network_, width_, is_sparse_, panels_));
   }
+}
+
+void Forward::prepare(int64_t rows) {
+  rows_ += rows;
+  if (rows_ < kPanelsAfter || !panels_.empty()) return;
+  for (const ChainLayer& l : network_.chain()) {
+    panels_.push_back(l.conv ? Tensor() : in_panels(l.weight.detach()));
+  }
+  make_members();
 }
 
 int64_t Forward::reserve(int64_t rows) {

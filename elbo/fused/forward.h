@@ -12,11 +12,12 @@ namespace elbo::fused {
 /// that nobody waits between layers and what a layer puts out stays in the member's cache.
 class Forward {
  public:
-  /// network must be one that why_not_chain finds no fault with; `width` is that of its input. Its
-  /// weights are used where they are. sparse: whether to skip the zeros of its input.
+  /// network must be one that why_not_chain finds no fault with, and outlive this; `width` is that
+  /// of its input. Its weights must keep their values. sparse: whether to skip the zeros of its
+  /// input.
   Forward(const Network& network, int64_t width, bool sparse, Team& team);
 
-  int64_t in_width() const { return members_[0]->in.width; }
+  int64_t in_width() const { return width_; }
   int64_t out_width() const { return members_[0]->chain.out().width; }
 
   /// use(first, n, y) for rows first .. first + n - 1 until all of them are done; y [n, out_width]
@@ -24,6 +25,7 @@ class Forward {
   /// rows of x [rows, in_width] first. Both are called by all members at once and must not throw.
   template <class Before, class Use>
   void run(const float* x, int64_t rows, Before&& before, Use&& use) {
+    prepare(rows);
     int64_t height = reserve(rows);
     team_.each((rows + height - 1) / height, [&](int member, int64_t turn) {
       int64_t first = turn * height, n = std::min(height, rows - first);
@@ -36,7 +38,7 @@ class Forward {
 
  private:
   struct Member {
-    Member(const Network& network, int64_t width, bool sparse);
+    Member(const Network& network, int64_t width, bool sparse, const std::vector<Tensor>& panels);
     void reserve(int64_t rows);
     const float* run(const float* x, int64_t rows);
 
@@ -52,7 +54,16 @@ class Forward {
   /// that is.
   int64_t reserve(int64_t rows);
 
+  /// Makes the members, again with the weights in panels once so many rows have come that it pays.
+  void prepare(int64_t rows);
+  void make_members();
+
+  const Network& network_;
+  int64_t width_;
+  bool is_sparse_;
   Team& team_;
+  int64_t rows_ = 0;  // that have come
+  std::vector<Tensor> panels_;
   std::vector<std::unique_ptr<Member>> members_;
 };
 
