@@ -19,7 +19,7 @@ class EvalMode {
   explicit EvalMode(Model& model);
   ~EvalMode();
   /// The model to evaluate: on the kernels where they can run it, with LibTorch kept to one thread
-  /// meanwhile, else the model itself.
+  /// meanwhile (so hold no two at a time: the second would have one thread), else the model itself.
   Model& model() { return fused_ ? *fused_ : model_; }
   EvalMode(const EvalMode&) = delete;
   EvalMode& operator=(const EvalMode&) = delete;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "elbo/core/error.h"
 #include "elbo/fused/dense.h"
 
 namespace elbo::fused {
@@ -74,7 +75,11 @@ int64_t Forward::reserve(int64_t rows) {
 }
 
 Tensor Forward::operator()(const Tensor& x) {
-  Tensor in = x.flatten(1).contiguous(), out = at::empty({x.size(0), out_width()}, x.options());
+  Tensor in = x.flatten(1).contiguous();
+  ELBO_CHECK(in.size(1) == width_ && in.scalar_type() == at::kFloat && in.is_cpu(), Code::usage,
+             "rows of {} numbers given to a network that takes {}, in f32 on the CPU", in.size(1),
+             width_);
+  Tensor out = at::empty({x.size(0), out_width()}, x.options());
   float* to = out.data_ptr<float>();
   run(
       in.data_ptr<float>(), in.size(0), [](int, int64_t, int64_t) {},

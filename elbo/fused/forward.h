@@ -33,7 +33,7 @@ class Forward {
       use(first, n, members_[static_cast<size_t>(member)]->run(x + first * in_width(), n));
     });
   }
-  /// x [N, in_width] to [N, out_width].
+  /// x [N, in_width] to [N, out_width]. Throws Error(Code::usage) for rows of another width.
   Tensor operator()(const Tensor& x);
 
  private:

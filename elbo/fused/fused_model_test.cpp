@@ -142,6 +142,22 @@ TEST(FusedModel, SeesThatABatchHasChanged) {
   EXPECT_TRUE(at::equal(fast->encode(batch, rng).at(0).q->mean(), second));
 }
 
+TEST(FusedModel, RefusesRowsOfAnotherWidth) {
+  at::NoGradGuard no_grad;
+  VaeCase c = Draw(7)();
+  c.columns = 12, c.has_other_input = c.has_mask = true;
+  auto model = c.make();
+  auto fast = fused(*model);
+  Rng rng(1, "draws");
+  EXPECT_NO_THROW(fast->pass(c.batch(), rng, {}));
+  for (Tensor Batch::*t : {&Batch::x, &Batch::input, &Batch::mask}) {
+    Batch batch = c.batch();
+    batch.*t = (batch.*t).narrow(1, 0, 11);
+    EXPECT_THROW(fast->pass(batch, rng, {}), Error);
+  }
+  EXPECT_THROW(fast->decode({at::zeros({3, c.model.latent + 1})}, rng), Error);
+}
+
 double peak_megabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
