@@ -90,7 +90,7 @@ TEST(FusedModel, NumberOfThreadsChangesNoBit) {
   at::NoGradGuard no_grad;
   VaeCase c = Draw(3)();
   c.rows = 211, c.columns = 61, c.model.posterior = "full";
-  c.model.encoder.options["sizes"] = Value::list<int64_t>({33, 50});
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
   c.model.decoder = "mirror";
   auto model = c.make();
   Batch batch = c.batch();
@@ -109,7 +109,7 @@ TEST(FusedModel, RowsDoNotKnowTheirBatch) {
   at::NoGradGuard no_grad;
   VaeCase c = Draw(4)();
   c.rows = 3000, c.columns = 61, c.density = 0.1, c.has_other_input = false;
-  c.model.encoder.options["sizes"] = Value::list<int64_t>({33, 50});
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
   c.model.decoder = "mirror";
   auto model = c.make();
   auto fast = fused(*model, 1), other = fused(*model, 1);  // the other sees few rows

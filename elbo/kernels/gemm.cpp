@@ -143,12 +143,18 @@ const Tile* tiles(int64_t vectors, bool transposed) {
   return vectors == 1 ? kTiles<1, false> : vectors == 2 ? kTiles<2, false> : kTiles<3, false>;
 }
 
-void pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out, int64_t stride) {
+/// The block's panel from row k on, with `stride` elements to a row: as it lies in op(B) where that
+/// has such rows, else packed into out.
+const float* pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out,
+                  int64_t stride) {
+  bool is_packed = !g.b_transposed && g.ldb == stride && block.columns == stride;
+  if (is_packed) return g.b + k * g.ldb + block.column;
   if (g.b_transposed) {
     transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
   } else {
     pack_rows(g.b + k * g.ldb + block.column, g.ldb, depth, block.columns, out, stride);
   }
+  return out;
 }
 
 void gemm_block(const Gemm& g, const Block& block, float* scratch) {
@@ -164,11 +170,11 @@ void gemm_block(const Gemm& g, const Block& block, float* scratch) {
   }
   for (int64_t k = 0; k < g.k; k += deepest) {
     int64_t depth = least(deepest, g.k - k);
-    pack(g, k, depth, block, scratch, stride);
+    const float* panel = pack(g, k, depth, block, scratch, stride);
     const float* a = g.a_transposed ? g.a + k * g.lda + block.row : g.a + block.row * g.lda + k;
     for (int64_t r = 0; r < block.rows; r += kRows) {
       int64_t height = least(kRows, block.rows - r);
-      by_height[height - 1](depth, a + (g.a_transposed ? r : r * g.lda), g.lda, scratch,
+      by_height[height - 1](depth, a + (g.a_transposed ? r : r * g.lda), g.lda, panel,
                             c + r * g.ldc, g.ldc, g.add || k > 0, last);
     }
   }
@@ -201,11 +207,11 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
 
 void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, float* scratch) {
   int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  pack(g, 0, g.k, block, scratch, vectors * kLanes);
+  const float* panel = pack(g, 0, g.k, block, scratch, vectors * kLanes);
   float* c = g.c + block.row * g.ldc + block.column;
   (vectors == 1   ? sparse_rows<1>
    : vectors == 2 ? sparse_rows<2>
-                  : sparse_rows<3>)(a, block, scratch, c, g.ldc, g.add);
+                  : sparse_rows<3>)(a, block, panel, c, g.ldc, g.add);
 }
 
 }  // namespace
