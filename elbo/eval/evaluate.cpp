@@ -150,13 +150,14 @@ Value Evaluation::to_value() const {
   return out;
 }
 
-Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
+Evaluation evaluate(Model& given, const Pipeline& pipeline, const Dataset& data,
                     const EvalOptions& options, uint64_t seed) {
-  ELBO_CHECK(options.samples == 0 || model.is_variational(), Code::usage,
+  ELBO_CHECK(options.samples == 0 || given.is_variational(), Code::usage,
              "samples: the importance-weighted bound needs the density of q(z|x), and a plain "
              "autoencoder has none\nLeave samples at 0, or train with model.posterior=diagonal.");
   ELBO_CHECK(data.size() > 0, Code::data, "nothing to evaluate: the data set is empty");
-  EvalMode mode(model);
+  EvalMode mode(given);
+  Model& model = mode.model();
   int64_t n = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
   std::vector<int64_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);

@@ -74,6 +74,27 @@ TEST(Evaluate, DoesNotDependOnTheBatch) {
   }
 }
 
+TEST(Evaluate, KernelsFindWhatTheModelItselfFinds) {
+  Rng rng(2, "weights");
+  for (const char* posterior : {"diagonal", "full"}) {
+    auto model = linear_model(3, 20, posterior, "gaussian");
+    Recorder own(model);
+    DatasetPtr data = table_of(normal(rng, {700, 20}));
+    for (int round = 0; round < 2; ++round) {  // weights move between evaluations
+      at::NoGradGuard no_grad;
+      for (Tensor& p : model->parameters()) p.add_(normal(rng, p.sizes()), 0.3);
+      Evaluation a = run(*model, data, {.samples = 9}), b = run(own, data, {.samples = 9});
+      ASSERT_EQ(a.metrics.size(), b.metrics.size());
+      for (const Metric& m : b.metrics) {
+        EXPECT_NEAR(value(a, m.name.c_str()), m.value, 1e-4 + 1e-5 * std::abs(m.value)) << m.name;
+      }
+      for (size_t i = 0; i < b.kl_per_dimension.size(); ++i) {
+        EXPECT_NEAR(a.kl_per_dimension[i] / b.kl_per_dimension[i], 1, 1e-5);
+      }
+    }
+  }
+}
+
 TEST(Evaluate, NoiseIsThatOfTheSeed) {
   LinearGaussian problem(100, {.shift = 0.2});
   auto iwae = [&](uint64_t seed) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "elbo/eval/prepare.h"
 #include "elbo/eval/test_problems.h"
 
 namespace elbo {
@@ -54,35 +55,31 @@ TEST(LogWeights, ImpossibleDrawsCountAsZero) {
 }
 
 TEST(ImportanceWeights, OfTheExactPosteriorAreTheEvidence) {
-  at::NoGradGuard no_grad;
   LinearGaussian problem(10);
   std::vector<int64_t> rows = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
   Rng rng(3, "draws");
-  Pass pass = problem.model->pass(problem.data->get(rows), rng, {.samples = 5, .densities = true});
-  EXPECT_TRUE(at::allclose(log_weights(pass), problem.log_px.expand({5, 10}), 1e-5, 1e-4));
+  EvalMode mode(*problem.model);
+  for (Model* model : {problem.model.get(), &mode.model()}) {
+    Pass pass = model->pass(problem.data->get(rows), rng, {.samples = 5, .densities = true});
+    EXPECT_TRUE(at::allclose(log_weights(pass), problem.log_px.expand({5, 10}), 1e-5, 1e-4));
+  }
 }
 
-/// Another model, with a note of what it was asked for.
-struct Recorder : Model {
-  explicit Recorder(std::shared_ptr<Model> m) : model(std::move(m)) {}
-  Pass pass(const Batch& batch, Rng& rng, const PassOptions& options) override {
-    draws.push_back(options.samples);
-    return model->pass(batch, rng, options);
+TEST(ImportanceWeights, FromTheKernelsAreThoseOfTheModel) {
+  for (const char* posterior : {"diagonal", "full"}) {
+    auto model = linear_model(5, 30, posterior, "bernoulli");
+    Rng rng(2, "weights"), a(3, "draws"), b(3, "draws");
+    EvalMode mode(*model);
+    ASSERT_NE(&mode.model(), model.get());
+    for (Tensor& p : model->parameters()) p.add_(normal(rng, p.sizes()), 0.3);
+    Batch batch;
+    batch.x = uniform(rng, {70, 30}).round();
+    LogWeights kernels = importance_weights(mode.model(), batch, a, 300, 1000);
+    LogWeights own = importance_weights(*model, batch, b, 300, 1000);
+    EXPECT_TRUE(at::allclose(kernels.log_mean(), own.log_mean(), 0, 1e-4)) << posterior;
+    EXPECT_TRUE(at::allclose(kernels.effective_samples(), own.effective_samples(), 1e-3));
   }
-  std::vector<Encoding> encode(const Batch& b, Rng& rng) override { return model->encode(b, rng); }
-  std::unique_ptr<Distribution> decode(const std::vector<Tensor>& z, Rng& rng) override {
-    return model->decode(z, rng);
-  }
-  std::vector<Tensor> sample_prior(Rng& rng, int64_t n, double temperature) override {
-    return model->sample_prior(rng, n, temperature);
-  }
-  std::vector<int64_t> latent_sizes() const override { return model->latent_sizes(); }
-  bool is_variational() const override { return true; }
-  void check_support(const Batch& batch) const override { model->check_support(batch); }
-  void start_from(const Batch&, Rng&) override {}
-  std::shared_ptr<Model> model;
-  std::vector<int64_t> draws;
-};
+}
 
 TEST(ImportanceWeights, DrawExactlyKInChunksOfBoundedSize) {
   at::NoGradGuard no_grad;

@@ -3,10 +3,14 @@
 
 #include <algorithm>
 
+#include "elbo/fused/fused_model.h"
+
 namespace elbo {
 
 EvalMode::EvalMode(Model& model) : model_(model), was_training_(model.is_training()) {
   model_.eval();
+  fused_ = fused::try_fused_model(model_);
+  if (fused_) one_thread_.emplace();
 }
 
 EvalMode::~EvalMode() { model_.train(was_training_); }

@@ -2,18 +2,25 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "elbo/data/dataset.h"
 #include "elbo/data/transform.h"
 #include "elbo/models/model.h"
+#include "elbo/tensor/threads.h"
 
 namespace elbo {
 
-/// Holds a model in evaluation mode and autograd off; the mode it had comes back at the end.
+/// Holds a model in evaluation mode and autograd off; the mode it had comes back at the end. The
+/// model must keep its weights meanwhile.
 class EvalMode {
  public:
   explicit EvalMode(Model& model);
   ~EvalMode();
+  /// The model to evaluate: on the kernels where they can run it, with LibTorch kept to one thread
+  /// meanwhile (so hold no two at a time: the second would have one thread), else the model itself.
+  Model& model() { return fused_ ? *fused_ : model_; }
   EvalMode(const EvalMode&) = delete;
   EvalMode& operator=(const EvalMode&) = delete;
 
@@ -21,6 +28,8 @@ class EvalMode {
   Model& model_;
   bool was_training_;
   at::NoGradGuard no_grad_;
+  std::unique_ptr<Model> fused_;
+  std::optional<OneThread> one_thread_;
 };
 
 /// Where a model's parameters are; the CPU for one without any.

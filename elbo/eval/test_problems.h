@@ -54,6 +54,28 @@ inline void set_linear(Model& model, const std::string& network, const Tensor& w
   parameters[network + ".output.bias"].copy_(bias);
 }
 
+/// Another model by its own methods, not the kernels, with a note of what it was asked for.
+struct Recorder : Model {
+  explicit Recorder(std::shared_ptr<Model> m) : model(std::move(m)) {}
+  Pass pass(const Batch& batch, Rng& rng, const PassOptions& options) override {
+    draws.push_back(options.samples);
+    return model->pass(batch, rng, options);
+  }
+  std::vector<Encoding> encode(const Batch& b, Rng& rng) override { return model->encode(b, rng); }
+  std::unique_ptr<Distribution> decode(const std::vector<Tensor>& z, Rng& rng) override {
+    return model->decode(z, rng);
+  }
+  std::vector<Tensor> sample_prior(Rng& rng, int64_t n, double temperature) override {
+    return model->sample_prior(rng, n, temperature);
+  }
+  std::vector<int64_t> latent_sizes() const override { return model->latent_sizes(); }
+  bool is_variational() const override { return model->is_variational(); }
+  void check_support(const Batch& batch) const override { model->check_support(batch); }
+  void start_from(const Batch&, Rng&) override {}
+  std::shared_ptr<Model> model;
+  std::vector<int64_t> draws;
+};
+
 /// How far a posterior is from the exact one.
 struct Perturbation {
   double shift = 0;      ///< added to every mean

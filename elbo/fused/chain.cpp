@@ -26,7 +26,8 @@ Parameter parameter_of(const Tensor& t, Way way) {
   return {t.data_ptr<float>(), t.mutable_grad().data_ptr<float>()};
 }
 
-Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way)
+Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
+             const std::vector<Tensor>& panels)
     : way_(way), last_(&in) {
   std::vector<ChainLayer> layers = network.chain();
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -34,7 +35,7 @@ Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way 
     if (layers[i].conv) {
       add_conv(layers[i], next);
     } else {
-      add_dense(layers[i], i == 0 ? sparse : nullptr);
+      add_dense(layers[i], i == 0 ? sparse : nullptr, i < panels.size() ? panels[i] : Tensor());
     }
     if (layers[i].norm) add_norm(layers[i], next);
     last_->activation = *try_activation(layers[i].activation);
@@ -49,11 +50,12 @@ Signal& Chain::add_signal(const Like& like, bool has_gradient) {
   return *signals_.back();
 }
 
-void Chain::add_dense(const ChainLayer& l, const SparseInput* sparse) {
+void Chain::add_dense(const ChainLayer& l, const SparseInput* sparse, const Tensor& panels) {
   add_flat();
   Signal& out = add_signal(l.weight.size(0), true);
-  stages_.push_back(std::make_unique<Dense>(*last_, out, parameter_of(l.weight, way_),
-                                            parameter_of(l.bias, way_), sparse));
+  Parameter weight = parameter_of(panels.defined() ? panels : l.weight, way_);
+  stages_.push_back(std::make_unique<Dense>(*last_, out, weight, parameter_of(l.bias, way_), sparse,
+                                            panels.defined()));
   last_ = &out;
 }
 

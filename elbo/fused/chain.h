@@ -22,8 +22,10 @@ Parameter parameter_of(const Tensor& t, Way way);
 class Chain {
  public:
   /// network must be one that why_not_chain finds no fault with; `in` must outlive this. sparse:
-  /// the same batch as `in` as lists of its non-zeros, or null.
-  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way);
+  /// the same batch as `in` as lists of its non-zeros, or null. panels, going forwards only: the
+  /// layers' weights by in_panels(), which are read faster; undefined for those as they are.
+  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
+        const std::vector<Tensor>& panels = {});
 
   Signal& out() { return *last_; }
   void reserve(int64_t rows);
@@ -36,7 +38,7 @@ class Chain {
  private:
   template <class Like>
   Signal& add_signal(const Like& like, bool has_gradient);
-  void add_dense(const ChainLayer& layer, const SparseInput* sparse);
+  void add_dense(const ChainLayer& layer, const SparseInput* sparse, const Tensor& panels);
   void add_conv(const ChainLayer& layer, const std::optional<ChainConv>& next);
   void add_norm(const ChainLayer& layer, const std::optional<ChainConv>& next);
   void add_image(const ImageLayout& layout);

@@ -11,12 +11,14 @@ constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 
 }  // namespace
 
-Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse)
+Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
+             bool has_panels)
     : in_(in),
       out_(out),
       weight_(weight),
       bias_(bias),
       sparse_(sparse),
+      has_panels_(has_panels),
       gemms_(gemm_kernels(isa())) {}
 
 int64_t Dense::scratch() const {
@@ -36,11 +38,16 @@ Gemm Dense::product(int64_t rows) const {
 }
 
 void Dense::forward(const Work& w) {
-  Gemm g = product(w.rows);
-  Grid grid(g.m, g.n, gemms_.lanes, w.team.size());
+  const Gemm whole = product(w.rows);
+  Grid grid(whole.m, whole.n, gemms_.lanes, w.team.size());
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
+    Gemm g = whole;
     Block b = grid.block(turn);
     float* scratch = w.scratch(member);
+    if (has_panels_) {
+      g.b = weight_.value + b.column * (in_.width - 1);
+      g.ldb = b.columns, g.b_transposed = false;
+    }
     if (uses_sparse()) {
       gemms_.sparse_block(g, sparse_->by_row(), b, scratch);
     } else {
@@ -115,6 +122,15 @@ double Dense::operations(int64_t rows) const {
   double dense = static_cast<double>(rows * in_.width);
   double used = uses_sparse() ? static_cast<double>(sparse_->nonzeros()) : dense;
   return 2 * out * (2 * used + (in_.has_gradient ? dense : 0));
+}
+
+Tensor in_panels(const Tensor& weight) {
+  Panels panels(weight.size(0), gemm_kernels(isa()).lanes);
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < panels.count(); ++i) {
+    out.push_back(weight.narrow(0, panels.begin(i), panels.width(i)).t().reshape(-1));
+  }
+  return at::cat(out);
 }
 
 }  // namespace elbo::fused

@@ -5,6 +5,7 @@
 
 #include "elbo/fused/sparse_input.h"
 #include "elbo/fused/stage.h"
+#include "elbo/tensor/torch.h"
 
 namespace elbo::fused {
 
@@ -14,8 +15,10 @@ namespace elbo::fused {
 /// The three are shared out as one loop, since none needs another.
 class Dense : public Stage {
  public:
-  /// sparse: the same batch as `in` as lists of its non-zeros, or null.
-  Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse);
+  /// sparse: the same batch as `in` as lists of its non-zeros, or null. has_panels: weight is
+  /// laid out by in_panels(), which only forward() knows how to read.
+  Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
+        bool has_panels = false);
   void reserve(int64_t rows) override { out_.reserve(rows); }
   int64_t scratch() const override;
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
@@ -33,7 +36,11 @@ class Dense : public Stage {
   Signal &in_, &out_;
   Parameter weight_, bias_;
   const SparseInput* sparse_;
+  bool has_panels_;
   const GemmKernels& gemms_;
 };
+
+/// weight [out, in] panel after panel of its transpose, as products read it, in one row.
+Tensor in_panels(const Tensor& weight);
 
 }  // namespace elbo::fused

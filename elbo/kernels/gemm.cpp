@@ -194,12 +194,18 @@ const Tile* tiles(const Gemm& g, int64_t vectors) {
   return g.a_rows ? tiles<Lie::listed_columns>(vectors) : tiles<Lie::columns>(vectors);
 }
 
-void pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out, int64_t stride) {
+/// The block's panel from row k on, with `stride` elements to a row: as it lies in op(B) where that
+/// has such rows, else packed into out.
+const float* pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out,
+                  int64_t stride) {
+  bool is_plain = !g.b_transposed && !g.b_rows && !g.b_piece;
+  if (is_plain && g.ldb == stride && block.columns == stride) return g.b + k * g.ldb + block.column;
   if (g.b_transposed) {
     transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
   } else {
     pack_rows(g, k, depth, block, out, stride);
   }
+  return out;
 }
 
 inline float* c_row(const Gemm& g, const Block& block, int64_t r) {
@@ -244,13 +250,13 @@ void gemm_block(const Gemm& g, const Block& block, float* scratch) {
     // Whole pieces if one is short enough, else a part of one.
     int64_t depth = least(least(kGemmDepth, piece - k % piece), g.k - k);
     int64_t pieces = depth == piece ? least(kGemmDepth / piece, (g.k - k) / piece) : 1;
-    pack(g, k, pieces * depth, block, scratch, stride);
+    const float* panel = pack(g, k, pieces * depth, block, scratch, stride);
     Strip strip{pieces,
                 depth,
                 g.a_piece_stride,
                 g.lda,
                 g.a_rows ? g.a_rows + k : nullptr,
-                scratch,
+                panel,
                 g.add || k > 0,
                 block.columns - (vectors - 1) * kLanes};
     pass_rows(g, block, k, strip, tiles(g, vectors));
@@ -291,11 +297,11 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
 
 void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, float* scratch) {
   int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  pack(g, 0, g.k, block, scratch, vectors * kLanes);
+  const float* panel = pack(g, 0, g.k, block, scratch, vectors * kLanes);
   float* c = g.c + block.row * g.ldc + block.column;
   (vectors == 1   ? sparse_rows<1>
    : vectors == 2 ? sparse_rows<2>
-                  : sparse_rows<3>)(a, block, scratch, c, g.ldc, g.add);
+                  : sparse_rows<3>)(a, block, panel, c, g.ldc, g.add);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct LikelihoodRow {
 struct LikelihoodKernels {
   /// Returns log p(x), nats, over the observed elements. Writes scale * d(-log p) / d parameters to
   /// gradient [P, elements], which may be the parameters' own place, and adds scale * d(-log p) /
-  /// d own to own_gradient. gradient may be null: then only the value is wanted.
+  /// d own to own_gradient. gradient may be null: then only the value is wanted, which may differ
+  /// in its last bits.
   double (*row)(const LikelihoodRow& row, float* gradient, double* own_gradient);
 };
 

@@ -42,12 +42,13 @@ inline Vec log_rest(Vec t) {
   return p * t * t2 - 0.5f * t2;
 }
 
-/// ln x for normal x > 0.
+/// ln x for normal x > 0, infinity and NaN.
 inline Vec log(Vec x) {
   Ints exponent = (bits_of(x) - 0x3F3504F3) >> 23;  // of x / sqrt(1/2)
   Vec t = float_of(bits_of(x) - (exponent << 23)) - 1.0f,
       n = __builtin_convertvector(exponent, Vec);
-  return select(x != x, x, n * 0.693359375f + (t + (log_rest(t) - n * 2.12194440e-4f)));
+  Vec y = n * 0.693359375f + (t + (log_rest(t) - n * 2.12194440e-4f));
+  return select(x < __builtin_inff(), y, x);
 }
 
 /// ln(1 + u) for 0 <= u <= 1.

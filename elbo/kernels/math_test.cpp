@@ -37,7 +37,7 @@ struct Reference {
 
 const Reference kReferences[] = {
     {"exp", [](double x) { return std::exp(x); }, -87.3f, 87.3f, 1.25},
-    {"log", [](double x) { return std::log(x); }, 1.2e-38f, 3.4e38f, 1},
+    {"log", [](double x) { return std::log(x); }, 1.2e-38f, kInf, 1},
     {"log1p_unit", [](double x) { return std::log1p(x); }, 0, 1, 1},
     {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, -87.3f, kInf, 3},
     {"softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },
@@ -150,7 +150,7 @@ TEST(Math, ElementsDoNotDependOnTheirLane) {
   for (Isa isa : machine_isas()) {
     for (const Reference& r : kReferences) {
       for (float x : {0.0f, 0.3f, 0.7f, 1.0f}) {
-        if (x > r.hi) continue;
+        if (x < r.lo || x > r.hi) continue;
         auto y = apply(r.name, isa, std::vector<float>(37, x));
         EXPECT_EQ(y, std::vector<float>(37, y[0])) << r.name;
       }

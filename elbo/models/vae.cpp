@@ -3,7 +3,6 @@
 
 #include "elbo/prob/kl.h"
 #include "elbo/prob/normal.h"
-#include "elbo/prob/posterior.h"
 #include "elbo/prob/prior.h"
 
 namespace elbo {
@@ -62,7 +61,8 @@ class Vae : public Model {
     return {latent_,           c10::multiply_integers(event_shape_),
             posterior_name_,   prior_name_,
             likelihood_.get(), encoder_.get(),
-            decoder_.get()};
+            decoder_.get(),    posterior_.get(),
+            event_shape_};
   }
   std::vector<int64_t> latent_sizes() const override { return {latent_}; }
   bool is_variational() const override { return is_variational_; }
@@ -101,12 +101,7 @@ class Vae : public Model {
   void add_divergence(const Distribution& q, const Tensor& x, Rng& rng, const PassOptions& options,
                       Latent& latent) {
     auto p = prior_->given(encode_fn(rng), x.options());
-    if (has_kl(q, *p)) {
-      bool separable =
-          dynamic_cast<const DiagonalNormal*>(&q) && dynamic_cast<const DiagonalNormal*>(p.get());
-      if (separable || options.marginals) latent.kl_per_dimension = kl_per_dimension(q, *p);
-      latent.kl = separable ? latent.kl_per_dimension.sum(-1) : kl(q, *p);
-    }
+    add_kl(q, *p, options.marginals, latent);
     if (options.densities || !latent.kl.defined()) {
       latent.log_q = q.log_prob(latent.z);
       latent.log_p = p->log_prob(latent.z);
@@ -128,6 +123,14 @@ class Vae : public Model {
 std::optional<VaeParts> vae_parts(const Model& model) {
   const auto* vae = dynamic_cast<const Vae*>(&model);
   return vae ? std::optional(vae->parts()) : std::nullopt;
+}
+
+void add_kl(const Distribution& q, const Distribution& p, bool marginals, Latent& latent) {
+  if (!has_kl(q, p)) return;
+  bool separable =
+      dynamic_cast<const DiagonalNormal*>(&q) && dynamic_cast<const DiagonalNormal*>(&p);
+  if (separable || marginals) latent.kl_per_dimension = kl_per_dimension(q, p);
+  latent.kl = separable ? latent.kl_per_dimension.sum(-1) : kl(q, p);
 }
 
 std::shared_ptr<Model> make_vae(const ModelOptions& options, const Schema& schema, Rng& rng) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/trainer.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
 
+#include "elbo/tensor/threads.h"
 #include "elbo/train/checkpoint.h"
 #include "elbo/train/ema.h"
 #include "elbo/train/engine_check.h"
@@ -50,18 +49,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-/// Keeps LibTorch to one thread for as long as it lives.
-class OneThread {
- public:
-  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 class Trainer {
  public:

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elbo/fused/fused_model.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "elbo/fused/testing.h"
+
+namespace elbo::fused {
+namespace {
+
+using testing::Draw;
+using testing::VaeCase;
+
+/// A LibTorch thread count that is gone afterwards.
+struct Threads {
+  explicit Threads(int n) : before(at::get_num_threads()) { at::set_num_threads(n); }
+  ~Threads() { at::set_num_threads(before); }
+  int before;
+};
+
+std::unique_ptr<Model> fused(Model& model, int threads = 2) {
+  Threads guard(threads);
+  auto out = try_fused_model(model);
+  EXPECT_TRUE(out);
+  return out;
+}
+
+Batch in_f64(Batch batch) {
+  for (Tensor* t : {&batch.x, &batch.input, &batch.mask}) {
+    if (t->defined()) *t = t->to(at::kDouble);
+  }
+  return batch;
+}
+
+/// Whether a is b to f32 rounding: to 1e-5 of each number and of their usual size.
+::testing::AssertionResult agree(const char* what, const Tensor& a, const Tensor& b) {
+  if (a.defined() != b.defined()) {
+    return ::testing::AssertionFailure() << what << ": only one has it";
+  }
+  if (!a.defined()) return ::testing::AssertionSuccess();
+  if (a.sizes() != b.sizes()) return ::testing::AssertionFailure() << what << ": shapes differ";
+  Tensor exact = b.to(at::kDouble);
+  Tensor allowed = 1e-5 * (exact.abs() + exact.abs().mean()) + 1e-6;
+  double worst = ((a.to(at::kDouble) - exact).abs() / allowed).max().item<double>();
+  if (worst <= 1) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << what << ": off by " << worst << " times what is allowed";
+}
+
+void expect_same(const Pass& a, const Pass& b) {
+  const Latent &u = a.latents.at(0), &v = b.latents.at(0);
+  EXPECT_TRUE(agree("log_px", a.log_px, b.log_px));
+  EXPECT_TRUE(agree("z", u.z, v.z));
+  EXPECT_TRUE(agree("log_q", u.log_q, v.log_q));
+  EXPECT_TRUE(agree("log_p", u.log_p, v.log_p));
+  EXPECT_TRUE(agree("kl", u.kl, v.kl));
+  EXPECT_TRUE(agree("kl_per_dimension", u.kl_per_dimension, v.kl_per_dimension));
+}
+
+void expect_same(const Distribution& a, const Distribution& b) {
+  EXPECT_EQ(a.name(), b.name());
+  EXPECT_TRUE(agree("mean", a.mean(), b.mean()));
+  EXPECT_TRUE(agree("variance", a.variance(), b.variance()));
+}
+
+TEST(FusedModel, FindsWhatTheModelItselfFindsInF64) {
+  at::NoGradGuard no_grad;
+  for (uint64_t seed = 1; seed <= 200 && !::testing::Test::HasFailure(); ++seed) {
+    VaeCase c = Draw(seed)();
+    SCOPED_TRACE(c.text());
+    auto model = c.make(), exact = c.make();
+    exact->to(at::kDouble);
+    auto fast = fused(*model);
+    Batch batch = c.batch(), batch64 = in_f64(batch);
+    bool has_density = model->is_variational();
+    PassOptions options{c.samples, has_density, has_density && seed % 2 == 0};
+    Rng a(seed, "draws"), b(seed, "draws");
+    Pass pass = fast->pass(batch, a, options);
+    expect_same(pass, exact->pass(batch64, b, options));
+    EXPECT_EQ(a.uniform(), b.uniform());  // both have drawn as much
+    expect_same(*fast->encode(batch, a).at(0).q, *exact->encode(batch64, b).at(0).q);
+    Tensor z = pass.latents[0].z;
+    expect_same(*fast->decode({z}, a), *exact->decode({z.to(at::kDouble)}, b));
+    expect_same(*fast->decode({z[0]}, a), *exact->decode({z[0].to(at::kDouble)}, b));
+  }
+}
+
+TEST(FusedModel, NumberOfThreadsChangesNoBit) {
+  at::NoGradGuard no_grad;
+  VaeCase c = Draw(3)();
+  c.rows = 211, c.columns = 61, c.model.posterior = "full";
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
+  c.model.decoder = "mirror";
+  auto model = c.make();
+  Batch batch = c.batch();
+  Rng first(1, "draws");
+  Pass one = fused(*model, 1)->pass(batch, first, {.samples = 17, .densities = true});
+  for (int threads : {2, 3}) {
+    Rng rng(1, "draws");
+    Pass more = fused(*model, threads)->pass(batch, rng, {.samples = 17, .densities = true});
+    EXPECT_TRUE(at::equal(one.log_px, more.log_px)) << threads;
+    EXPECT_TRUE(at::equal(one.latents[0].z, more.latents[0].z)) << threads;
+    EXPECT_TRUE(at::equal(one.latents[0].log_q, more.latents[0].log_q)) << threads;
+  }
+}
+
+TEST(FusedModel, RowsDoNotKnowTheirBatch) {
+  at::NoGradGuard no_grad;
+  VaeCase c = Draw(4)();
+  c.rows = 3000, c.columns = 61, c.density = 0.1, c.has_other_input = false;
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
+  c.model.decoder = "mirror";
+  auto model = c.make();
+  auto fast = fused(*model, 1), other = fused(*model, 1);  // the other sees few rows
+  Batch batch = c.batch();
+  Rng rng(1, "draws");
+  Tensor mean = fast->encode(batch, rng).at(0).q->mean().clone();
+  Tensor x = fast->decode({mean}, rng)->mean();
+  for (int64_t row : {0, 249, 250, 500, 2999}) {
+    Batch alone;
+    alone.x = batch.x.narrow(0, row, 1).clone();
+    EXPECT_TRUE(at::equal(other->encode(alone, rng).at(0).q->mean()[0], mean[row])) << row;
+    EXPECT_TRUE(at::equal(other->decode({mean.narrow(0, row, 1)}, rng)->mean()[0], x[row])) << row;
+  }
+}
+
+TEST(FusedModel, SeesThatABatchHasChanged) {
+  at::NoGradGuard no_grad;
+  VaeCase c = Draw(5)();
+  c.rows = 9, c.columns = 20, c.density = 1;
+  auto model = c.make();
+  auto fast = fused(*model);
+  Batch batch = c.batch(), other = c.batch();
+  other.encoder_input().mul_(0.5);
+  Rng rng(1, "draws");
+  Tensor before = fast->encode(batch, rng).at(0).q->mean().clone();
+  Tensor second = fast->encode(other, rng).at(0).q->mean().clone();
+  EXPECT_FALSE(at::equal(before, second));
+  EXPECT_TRUE(at::equal(fast->encode(batch, rng).at(0).q->mean(), before));
+  batch.encoder_input().mul_(0.5);
+  EXPECT_TRUE(at::equal(fast->encode(batch, rng).at(0).q->mean(), second));
+}
+
+TEST(FusedModel, RefusesRowsOfAnotherWidth) {
+  at::NoGradGuard no_grad;
+  VaeCase c = Draw(7)();
+  c.columns = 12, c.has_other_input = c.has_mask = true;
+  auto model = c.make();
+  auto fast = fused(*model);
+  Rng rng(1, "draws");
+  EXPECT_NO_THROW(fast->pass(c.batch(), rng, {}));
+  for (Tensor Batch::*t : {&Batch::x, &Batch::input, &Batch::mask}) {
+    Batch batch = c.batch();
+    batch.*t = (batch.*t).narrow(1, 0, 11);
+    EXPECT_THROW(fast->pass(batch, rng, {}), Error);
+  }
+  EXPECT_THROW(fast->decode({at::zeros({3, c.model.latent + 1})}, rng), Error);
+}
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// What the decoder puts out for all draws would be a gigabyte.
+TEST(FusedModel, HoldsFewOfTheDecodersRowsAtATime) {
+  at::NoGradGuard no_grad;
+  VaeCase c;
+  c.columns = 4096, c.rows = 32, c.model.latent = 3;
+  c.model.encoder = Part("mlp");
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({8});
+  auto model = c.make();
+  Batch batch = c.batch();
+  auto fast = fused(*model);
+  Rng rng(1, "draws");
+  fast->pass(batch, rng, {.samples = 32});
+  double before = peak_megabytes();
+  fast->pass(batch, rng, {.samples = 2000, .densities = true});
+  EXPECT_LT(peak_megabytes() - before, 32);
+}
+
+TEST(FusedModel, LeavesToTheModelWhatKernelsCannotDo) {
+  VaeCase c = Draw(6)();
+  c.model.posterior = "diagonal";
+  auto model = c.make();
+  model->train();
+  EXPECT_FALSE(try_fused_model(*model));
+  model->eval();
+  EXPECT_TRUE(try_fused_model(*model));
+  model->to(at::kDouble);
+  EXPECT_FALSE(try_fused_model(*model));
+
+  c.model.posterior = "point";
+  auto autoencoder = c.make();
+  Rng rng(1, "draws");
+  EXPECT_THROW(fused(*autoencoder)->pass(c.batch(), rng, {.densities = true}), Error);
+}
+
+}  // namespace
+}  // namespace elbo::fused
