@@ -127,6 +127,10 @@ void Chain::backward(const Work& work) {
   for (size_t i = stages_.size(); i-- > 0;) stages_[i]->backward(work);
 }
 
+void Chain::accept() {
+  for (auto& stage : stages_) stage->accept();
+}
+
 double Chain::operations(int64_t rows) const {
   double sum = 0;
   for (const auto& stage : stages_) sum += stage->operations(rows);

@@ -33,6 +33,7 @@ class Chain {
   void draw(Rng& rng, int64_t rows);
   void forward(const Work& work);
   void backward(const Work& work);
+  void accept();
   double operations(int64_t rows) const;
 
  private:

@@ -22,6 +22,7 @@ BatchNorm::BatchNorm(const Norm& norm, Signal& in, Signal& out, Parameter weight
     : NormStage(in, out, weight, bias),
       running_mean_(norm.running_mean.data_ptr<float>()),
       running_var_(norm.running_var.data_ptr<float>()),
+      variances_(size_t(layout_.channels)),
       mean_(line()),
       inverse_(line()),
       factor_(line()),
@@ -47,7 +48,7 @@ void BatchNorm::spread(Buffer& buffer, int64_t channel, double value) const {
   }
 }
 
-/// Means, then variances about them; the running ones follow.
+/// Means, then variances about them.
 void BatchNorm::find_statistics(const Work& w) {
   clear(sums_);
   for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
@@ -57,13 +58,8 @@ void BatchNorm::find_statistics(const Work& w) {
       }
     }
   });
-  auto follow = [](float& running, double now) {
-    running += static_cast<float>(Norm::kMomentum * (now - double{running}));
-  };
   for (int64_t c = 0; c < layout_.channels; ++c) {
-    double mean = sum_of(sums_, w.rows, c) / count_;
-    spread(mean_, c, mean);
-    follow(running_mean_[c], mean);
+    spread(mean_, c, sum_of(sums_, w.rows, c) / count_);
   }
   clear(sums_);
   for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
@@ -77,7 +73,18 @@ void BatchNorm::find_statistics(const Work& w) {
   for (int64_t c = 0; c < layout_.channels; ++c) {
     double squares = sum_of(sums_, w.rows, c);
     spread(inverse_, c, 1 / std::sqrt(squares / count_ + Norm::kEpsilon));
-    follow(running_var_[c], squares / (count_ - 1));
+    variances_[size_t(c)] = squares / (count_ - 1);
+  }
+}
+
+void BatchNorm::accept() {
+  if (!has_statistics_) return;
+  auto follow = [](float& running, double now) {
+    running += static_cast<float>(Norm::kMomentum * (now - double{running}));
+  };
+  for (int64_t c = 0; c < layout_.channels; ++c) {
+    follow(running_mean_[c], double{mean_.data()[c]});
+    follow(running_var_[c], variances_[size_t(c)]);
   }
 }
 

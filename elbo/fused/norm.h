@@ -49,6 +49,7 @@ class BatchNorm : public NormStage {
   BatchNorm(const Norm& norm, Signal& in, Signal& out, Parameter weight, Parameter bias);
   void forward(const Work& work) override;
   void backward(const Work& work) override;
+  void accept() override;
 
  private:
   void find_statistics(const Work& work);
@@ -58,6 +59,7 @@ class BatchNorm : public NormStage {
   void spread(Buffer& line, int64_t channel, double value) const;
 
   float *running_mean_, *running_var_;
+  std::vector<double> variances_;  // of the channels, as the running ones count them
   bool has_statistics_ = false;
   double count_ = 0;                                // of values in a channel
   Buffer mean_, inverse_, factor_, shift_, a_, b_;  // [line]

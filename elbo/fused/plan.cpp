@@ -71,6 +71,11 @@ void Plan::backward(const Work& work) {
   encoder_.backward(work);
 }
 
+void Plan::accept() {
+  encoder_.accept();
+  decoder_.accept();
+}
+
 double Plan::operations(int64_t rows) const {
   return encoder_.operations(rows) + decoder_.operations(rows);
 }

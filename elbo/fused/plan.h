@@ -24,6 +24,8 @@ class Plan {
   /// After prepare.
   void forward(const Work& work);
   void backward(const Work& work);
+  /// The step counts: running statistics follow it.
+  void accept();
 
   int64_t scratch() const;
   /// Floating-point operations of the networks' products in the step that was made.

@@ -79,6 +79,8 @@ class Stage {
   virtual void draw(Rng& /*rng*/, int64_t /*rows*/) {}
   virtual void forward(const Work& work) = 0;
   virtual void backward(const Work& work) = 0;
+  /// Keeps what the last step found beside gradients; called unless the step was not finite.
+  virtual void accept() {}
   /// Floating-point operations of the products of the last step both ways, each multiplication and
   /// addition one; those with zeros that were left out are not counted.
   virtual double operations(int64_t /*rows*/) const { return 0; }

@@ -21,8 +21,8 @@ struct StepResult {
   std::vector<std::string> names;  ///< of every player's terms
   Tensor means;                    ///< [names] f64: each term's mean over the batch
   double gradient_norm = 0;        ///< of the model, before clipping
-  bool finite = true;  ///< false: some loss or gradient was not finite and no weight was moved
-  std::string broken;  ///< where that was first seen
+  bool finite = true;     ///< false: some loss or gradient was not finite and no weight was moved
+  std::string broken;     ///< where that was first seen
   double operations = 0;  ///< floating-point ones of the networks' products; 0 where not counted
 };
 

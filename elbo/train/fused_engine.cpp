@@ -55,6 +55,7 @@ class FusedEngine : public Engine {
     result_.operations = plan_.operations(batch.size());
     result_.finite = std::isfinite(result_.gradient_norm) && std::isfinite(loss_);
     if (result_.finite) {
+      plan_.accept();
       move(lr);
     } else {
       result_.broken = where_broken("model", *model_);

@@ -214,6 +214,15 @@ TEST(EngineDifference, SeesEachParameterByItself) {
   EXPECT_TRUE(d.where.starts_with("encoder.")) << d.where;
 }
 
+TEST(FusedEngine, IsRefusedWhatItCannotTrain) {
+  Case c = Draw(3)();
+  Trial t(c, "fused");
+  EXPECT_EQ(engine_for("auto", c.objective, *t.model), "fused");
+  t.model->to(at::kDouble);
+  EXPECT_EQ(engine_for("auto", c.objective, *t.model), "autograd");
+  EXPECT_THROW(engine_for("fused", c.objective, *t.model), Error);
+}
+
 TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
   Case c = Draw(2)();
   c.has_mask = c.has_other_input = true;

@@ -117,6 +117,8 @@ inline TrainOptions small_options() {
   out.epochs = 3;
   out.batch = 32;
   out.lr = 1e-2;
+  out.lr_schedule = "constant";
+  out.ema = 0;
   out.checkpoint_seconds = 1e9;
   return out;
 }

@@ -87,7 +87,7 @@ TEST(Ema, AveragedWeightsStandInOnlyForAWhile) {
   EXPECT_TRUE(equal(state_of(*module), live));
 }
 
-TEST_F(TrainerTest, ComparesTheEnginesWhenAskedAndRefusesWhatOneCannotTrain) {
+TEST_F(TrainerTest, ComparesTheEnginesWhenAsked) {
   TrainOptions options = small_options();
   options.epochs = 1;
   options.check_engine = true;
@@ -97,8 +97,6 @@ TEST_F(TrainerTest, ComparesTheEnginesWhenAskedAndRefusesWhatOneCannotTrain) {
   train(context, false);
   ASSERT_EQ(recorder.notes.size(), 1u);
   EXPECT_TRUE(recorder.notes[0].starts_with("engines agree: terms to ")) << recorder.notes[0];
-  TrainContext normed = small_run(folder, options, small_network(0, "layer"));
-  EXPECT_THROW(train(normed, false), Error);
 }
 
 TEST_F(TrainerTest, BestHoldsTheAveragedWeightsAndLastTheLiveOnes) {
