@@ -9,7 +9,7 @@ import importlib
 
 from common import Bench, machine
 
-BENCHMARKS = ("dense", "conv", "start", "memory", "busy", "target", "scaling", "pythae")
+BENCHMARKS = ("dense", "conv", "start", "memory", "busy", "target", "bound", "scaling", "pythae")
 BY_DEFAULT = BENCHMARKS[:4]
 
 

@@ -1,5 +1,5 @@
 """Microseconds per example over sizes: a dense VAE on random bits, half of them ones, Bernoulli likelihood, Adam, the second of
-two epochs. One size varies at a time around 784-400-20 with batch 128. Peer: peer_dense.py, a page of PyTorch with
+two epochs. One size varies at a time around 784-400-20 with batch 128. Peer: peers/dense_torch.py, a page of PyTorch with
 its fused Adam."""
 import pathlib
 import statistics
@@ -35,7 +35,7 @@ def write_bits(path, rows, columns):
 
 
 def run(bench):
-    own = pathlib.Path(__file__).resolve().parent / "peer_dense.py"
+    own = pathlib.Path(__file__).resolve().parent / "peers" / "dense_torch.py"
     for name, values in SIZES.items():
         for value in values:
             size = {**BASE, name: value}

@@ -38,7 +38,7 @@ Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Par
 }
 
 int64_t Conv::scratch() const {
-  return std::max(kGemmScratch, out_.image->width * out_.image->channels);
+  return std::max(products_.scratch(), out_.image->width * out_.image->channels);
 }
 
 int64_t Conv::parts(int64_t rows) const {

@@ -97,8 +97,12 @@ ConvProducts::Phase ConvProducts::phase(int64_t first_y, int64_t first_x) const 
   return out;
 }
 
-/// For coarse [kernel^2, fine channels, coarse channels], for fine [kernel^2, coarse channels, fine
-/// channels].
+int64_t ConvProducts::scratch() const {
+  return kGemmScratch + (is_thin() ? coarse_.width * patch() : 0);
+}
+
+/// For coarse [kernel^2, fine channels, coarse channels]; for fine [kernel^2, coarse channels, fine
+/// channels], or [coarse channels, patch] where patches are added.
 void ConvProducts::arrange(const float* weight, int64_t channel, float* for_coarse,
                            float* for_fine) const {
   int64_t area = kernel_ * kernel_, fine = fine_.channels, coarse = coarse_.channels;
@@ -106,7 +110,10 @@ void ConvProducts::arrange(const float* weight, int64_t channel, float* for_coar
   for (int64_t f = 0; f < fine; ++f) {
     for (int64_t e = 0; e < area; ++e, ++from) {
       if (for_coarse) for_coarse[(e * fine + f) * coarse + channel] = *from;
-      if (for_fine) for_fine[(e * coarse + channel) * fine + f] = *from;
+      if (for_fine) {
+        int64_t row = is_thin() ? channel * area + e : e * coarse + channel;
+        for_fine[row * fine + f] = *from;
+      }
     }
   }
 }
@@ -139,6 +146,7 @@ void ConvProducts::to_coarse(const float* fine, const float* weight, int64_t ima
 
 void ConvProducts::to_fine(const float* coarse, const float* weight, int64_t images, float* fine,
                            float* scratch) const {
+  if (is_thin()) return add_patches(coarse, weight, images, fine, scratch);
   for (const Phase& p : phases_) {
     Gemm g;
     g.m = images * p.pixels, g.n = fine_.channels;
@@ -148,6 +156,38 @@ void ConvProducts::to_fine(const float* coarse, const float* weight, int64_t ima
     g.b = weight, g.b_rows = p.weight_rows.data();
     g.c = fine, g.c_rows = p.fine_rows.data();
     run(g, scratch);
+  }
+}
+
+/// A row of coarse pixels at a time: their patches, then their sums.
+void ConvProducts::add_patches(const float* coarse, const float* weight, int64_t images,
+                               float* fine, float* scratch) const {
+  float* patches = scratch + kGemmScratch;
+  Gemm g;
+  g.m = coarse_.width, g.n = patch(), g.k = coarse_.channels;
+  g.lda = coarse_.channels;
+  g.b = weight, g.ldb = patch();
+  g.c = patches, g.ldc = patch();
+  for (int64_t i = 0; i < images; ++i, coarse += coarse_.size(), fine += fine_.size()) {
+    for (int64_t y = 0; y < fine_.height; ++y) {
+      std::fill_n(fine + fine_.at(y, 0), fine_.width * fine_.channels, 0.0f);
+    }
+    for (int64_t y = 0; y < coarse_.height; ++y) {
+      g.a = coarse + coarse_.at(y, 0);
+      run(g, scratch);
+      for (int64_t x = 0; x < coarse_.width; ++x) add_patch(patches + x * g.n, y, x, fine);
+    }
+  }
+}
+
+/// What lies within the image of the patch of coarse pixel (y, x).
+void ConvProducts::add_patch(const float* patch, int64_t y, int64_t x, float* fine) const {
+  int64_t top = y * stride_ - padding_, left = x * stride_ - padding_;
+  int64_t first = std::max<int64_t>(0, -left), end = std::min(kernel_, fine_.width - left);
+  for (int64_t i = std::max<int64_t>(0, -top); i < std::min(kernel_, fine_.height - top); ++i) {
+    const float* from = patch + i * kernel_ * fine_.channels;
+    float* to = fine + fine_.at(top + i, left);
+    for (int64_t j = first * fine_.channels; j < end * fine_.channels; ++j) to[j] += from[j];
   }
 }
 

@@ -23,7 +23,8 @@ ConvSides sides_of(const ChainConv& conv);
 ///     to fine:   fine[pixel] = the coarse pixels whose patches it is in, by weights. Which
 ///     elements
 ///                of the kernel meet depends on the pixel's place modulo the stride: one product
-///                for each such phase, and no zeros are multiplied
+///                for each such phase, and no zeros are multiplied. With few fine channels,
+///                for which vectors would be too long, patches are found and added instead
 ///     weights:   sum over pixels of coarse[pixel] by patch of fine
 ///
 /// Weights are [coarse channels, fine channels, kernel, kernel] for a convolution and its mirror.
@@ -34,13 +35,14 @@ class ConvProducts {
 
   int64_t coarse_channels() const { return coarse_.channels; }
   int64_t patch() const { return kernel_ * kernel_ * fine_.channels; }
+  int64_t scratch() const;
   /// The most images that one call takes.
   int64_t most_images() const { return most_images_; }
 
   /// Lays out the weights of one coarse channel for the products to either side; a null place is
   /// left out. Both have room for all weights.
   void arrange(const float* weight, int64_t channel, float* for_coarse, float* for_fine) const;
-  /// Weights as arranged; scratch: kGemmScratch floats. The fine images hold 0 at their borders.
+  /// Weights as arranged; scratch: scratch() floats. The fine images hold 0 at their borders.
   void to_coarse(const float* fine, const float* weight, int64_t images, float* coarse,
                  float* scratch) const;
   void to_fine(const float* coarse, const float* weight, int64_t images, float* fine,
@@ -60,6 +62,12 @@ class ConvProducts {
   };
   Phase phase(int64_t y, int64_t x) const;
   void run(const Gemm& g, float* scratch) const;
+  bool is_thin() const { return fine_.channels < kFewChannels; }
+  void add_patches(const float* coarse, const float* weight, int64_t images, float* fine,
+                   float* scratch) const;
+  void add_patch(const float* patch, int64_t y, int64_t x, float* fine) const;
+
+  static constexpr int64_t kFewChannels = 8;
 
   ImageLayout fine_, coarse_;
   int64_t kernel_, stride_, padding_, most_images_;

@@ -25,6 +25,7 @@ struct Problem {
     sides.coarse.after += 1;  // a neighbour may need more
     products = std::make_unique<ConvProducts>(conv, sides);
     images = products->most_images() > 1 ? 2 : 1;
+    scratch = Buffer(products->scratch());
     weights = coarse * products->patch();
     weight = draws(weights, 1);
     for_coarse = for_fine = std::vector<float>(weight.size());
@@ -77,7 +78,7 @@ struct Problem {
   std::unique_ptr<ConvProducts> products;
   int64_t images, weights;
   std::vector<float> weight, for_coarse, for_fine;
-  Buffer scratch{kGemmScratch};
+  Buffer scratch;
 };
 
 double dot(const std::vector<float>& a, const std::vector<float>& b) {

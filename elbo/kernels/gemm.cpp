@@ -51,10 +51,11 @@ void pack_row(const float* from, int64_t width, float* out) {
 
 /// A row in pieces, from element `column` on; the vector behind the last element becomes 0.
 void pack_pieces(const Gemm& g, const float* row, int64_t column, int64_t width, float* out) {
-  int64_t last = width / kLanes * kLanes;
-  if (last < width) store(out + last, Vec{});
   int64_t in_piece = column % g.b_piece;
   const float* from = row + column / g.b_piece * g.b_piece_stride;
+  if (in_piece + width <= g.b_piece) return pack_row(from + in_piece, width, out);
+  int64_t last = width / kLanes * kLanes;
+  if (last < width) store(out + last, Vec{});
   while (width > 0) {
     int64_t n = least(g.b_piece - in_piece, width);
     for_each_vec(n, [&](int64_t i, int64_t count) {
