@@ -9,8 +9,8 @@ import importlib
 
 from common import Bench, machine
 
-BENCHMARKS = ("dense", "conv", "start", "memory", "busy", "target", "bound", "scaling", "pythae")
-BY_DEFAULT = BENCHMARKS[:4]
+BENCHMARKS = ("dense", "conv", "quality", "start", "memory", "busy", "target", "bound", "scaling", "pythae")
+BY_DEFAULT = ("dense", "conv", "start", "memory")
 
 
 def main():

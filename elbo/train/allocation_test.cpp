@@ -57,22 +57,17 @@ int posix_memalign(void** out, size_t alignment, size_t size) {
 namespace elbo {
 namespace {
 
-int64_t allocations_in_a_step(const char* posterior, const Part& likelihood, const char* optimizer,
+int64_t allocations_in_a_step(const ModelOptions& model, const char* optimizer,
                               const char* engine_name) {
   Schema schema;
-  schema.shape = {70};
-  ModelOptions model;
-  model.latent = 5;
-  model.posterior = posterior;
-  model.likelihood = likelihood;
-  model.encoder = testing::small_network(0.2);
+  schema.shape = {2, 10, 7};
   Rng rng(1, "test");
   auto module = make_model(model, schema, rng);
   at::set_num_threads(2);
   auto engine = make_engine(engine_name, {}, module, {.optimizer = optimizer, .clip = 0.5});
   at::set_num_threads(1);
   Batch batch;
-  batch.x = (uniform(rng, {33, 70}) < 0.1).to(at::kFloat);
+  batch.x = (uniform(rng, {33, 2, 10, 7}) < 0.1).to(at::kFloat);
   for (int64_t i = 0; i < 3; ++i) engine->step(batch, rng, {i, 0, 1}, 1e-3);
   allocations = 0;
   is_counting = true;
@@ -81,8 +76,15 @@ int64_t allocations_in_a_step(const char* posterior, const Part& likelihood, con
   return allocations;
 }
 
+ModelOptions small_model() {
+  ModelOptions out;
+  out.latent = 5;
+  out.encoder = testing::small_network(0.2);
+  return out;
+}
+
 TEST(Allocations, AreCounted) {
-  EXPECT_GT(allocations_in_a_step("diagonal", "bernoulli", "adam", "autograd"), 100);
+  EXPECT_GT(allocations_in_a_step(small_model(), "adam", "autograd"), 100);
 }
 
 TEST(Allocations, NoneInAFusedStepAfterTheFirst) {
@@ -90,9 +92,23 @@ TEST(Allocations, NoneInAFusedStepAfterTheFirst) {
   for (const char* posterior : {"diagonal", "full", "point"}) {
     for (const Part& likelihood : {Part("bernoulli"), Part("gaussian"), element}) {
       for (const std::string& optimizer : optimizers().names()) {
-        EXPECT_EQ(allocations_in_a_step(posterior, likelihood, optimizer.c_str(), "fused"), 0)
+        ModelOptions model = small_model();
+        model.posterior = posterior;
+        model.likelihood = likelihood;
+        EXPECT_EQ(allocations_in_a_step(model, optimizer.c_str(), "fused"), 0)
             << posterior << " " << likelihood.type << " " << optimizer;
       }
+    }
+  }
+}
+
+TEST(Allocations, NoneInAFusedStepOfConvolutionsAndNorms) {
+  for (const char* norm : {"none", "batch", "layer"}) {
+    for (const char* network : {"conv", "mlp"}) {
+      ModelOptions model = small_model();
+      model.encoder = testing::part_with(network, "norm", std::string(norm));
+      model.encoder.options["dropout"] = 0.3;
+      EXPECT_EQ(allocations_in_a_step(model, "adam", "fused"), 0) << network << " " << norm;
     }
   }
 }

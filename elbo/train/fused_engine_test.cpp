@@ -214,6 +214,25 @@ TEST(EngineDifference, SeesEachParameterByItself) {
   EXPECT_TRUE(d.where.starts_with("encoder.")) << d.where;
 }
 
+TEST(FusedEngine, NumberOfThreadsChangesNoBit) {
+  for (const char* norm : {"none", "batch", "layer"}) {
+    Case c;
+    c.shape = {1, 14, 13}, c.rows = 83, c.seed = 5;
+    c.model.encoder = part_with("conv", "norm", std::string(norm));
+    c.model.encoder.options["channels"] = Value::list<int64_t>({7, 12});
+    std::vector<Tensor> weights;
+    for (int threads : {1, 2, 3}) {
+      Trial t(c, "fused");
+      at::set_num_threads(threads);
+      t.engine = make_engine("fused", c.objective, t.model, c.engine);
+      at::set_num_threads(1);
+      for (int64_t i = 0; i < 3; ++i) t.step(i, 1e-2);
+      weights.push_back(flat(*t.model));
+      EXPECT_TRUE(at::equal(weights.back(), weights[0])) << norm << " " << threads;
+    }
+  }
+}
+
 TEST(FusedEngine, IsRefusedWhatItCannotTrain) {
   Case c = Draw(3)();
   Trial t(c, "fused");
