@@ -115,6 +115,12 @@ int64_t Chain::scratch() const {
   return most;
 }
 
+int64_t Chain::row_size() const {
+  int64_t sum = 0;
+  for (const auto& signal : signals_) sum += signal->width;
+  return sum;
+}
+
 void Chain::draw(Rng& rng, int64_t rows) {
   for (auto& stage : stages_) stage->draw(rng, rows);
 }

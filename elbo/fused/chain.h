@@ -30,6 +30,8 @@ class Chain {
   Signal& out() { return *last_; }
   void reserve(int64_t rows);
   int64_t scratch() const;
+  /// Floats that its signals take for a row.
+  int64_t row_size() const;
   void draw(Rng& rng, int64_t rows);
   void forward(const Work& work);
   void backward(const Work& work);

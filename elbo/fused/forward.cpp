@@ -11,6 +11,8 @@ namespace {
 
 /// Rows in a turn: enough that packing weights costs little beside using them.
 constexpr int64_t kMostRows = 256;
+/// Floats of signals in a turn, at most: images between convolutions are large.
+constexpr int64_t kMostFloats = 1 << 20;
 
 /// Rows after which laying out the weights in panels costs little beside what it saves.
 constexpr int64_t kPanelsAfter = 2048;
@@ -67,7 +69,8 @@ void Forward::prepare(int64_t rows) {
 int64_t Forward::reserve(int64_t rows) {
   if (rows == 0) return 1;
   int64_t members = team_.size();
-  int64_t height = ceil_div(rows, ceil_div(rows, kMostRows * members) * members);
+  int64_t most = std::clamp<int64_t>(kMostFloats / members_[0]->chain.row_size(), 1, kMostRows);
+  int64_t height = ceil_div(rows, ceil_div(rows, most * members) * members);
   for (auto& m : members_) m->reserve(height);
   return height;
 }

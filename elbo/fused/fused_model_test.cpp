@@ -20,6 +20,21 @@ struct Threads {
   int before;
 };
 
+/// A case of dense layers and a table.
+VaeCase dense_case(uint64_t seed, int64_t columns) {
+  VaeCase c;
+  c.seed = seed, c.shape = {columns}, c.rows = 9, c.model.latent = 7;
+  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
+  return c;
+}
+
+/// The case's model, ready for evaluation.
+std::shared_ptr<Model> still(const VaeCase& c) {
+  auto out = c.make();
+  out->eval();
+  return out;
+}
+
 std::unique_ptr<Model> fused(Model& model, int threads = 2) {
   Threads guard(threads);
   auto out = try_fused_model(model);
@@ -34,15 +49,16 @@ Batch in_f64(Batch batch) {
   return batch;
 }
 
-/// Whether a is b to f32 rounding: to 1e-5 of each number and of their usual size.
-::testing::AssertionResult agree(const char* what, const Tensor& a, const Tensor& b) {
+/// Whether a is b to f32 rounding: to a share of each number and of their usual size.
+::testing::AssertionResult agree(const char* what, const Tensor& a, const Tensor& b,
+                                 double share = 1e-5) {
   if (a.defined() != b.defined()) {
     return ::testing::AssertionFailure() << what << ": only one has it";
   }
   if (!a.defined()) return ::testing::AssertionSuccess();
   if (a.sizes() != b.sizes()) return ::testing::AssertionFailure() << what << ": shapes differ";
   Tensor exact = b.to(at::kDouble);
-  Tensor allowed = 1e-5 * (exact.abs() + exact.abs().mean()) + 1e-6;
+  Tensor allowed = share * (exact.abs() + exact.abs().mean()) + 1e-6;
   double worst = ((a.to(at::kDouble) - exact).abs() / allowed).max().item<double>();
   if (worst <= 1) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << what << ": off by " << worst << " times what is allowed";
@@ -61,15 +77,19 @@ void expect_same(const Pass& a, const Pass& b) {
 void expect_same(const Distribution& a, const Distribution& b) {
   EXPECT_EQ(a.name(), b.name());
   EXPECT_TRUE(agree("mean", a.mean(), b.mean()));
-  EXPECT_TRUE(agree("variance", a.variance(), b.variance()));
+  // Of a continuous Bernoulli it is a difference of large numbers, found by LibTorch either way.
+  EXPECT_TRUE(agree("variance", a.variance(), b.variance(),
+                    a.name() == "continuous bernoulli" ? 1e-3 : 1e-5));
 }
 
 TEST(FusedModel, FindsWhatTheModelItselfFindsInF64) {
   at::NoGradGuard no_grad;
   for (uint64_t seed = 1; seed <= 200 && !::testing::Test::HasFailure(); ++seed) {
     VaeCase c = Draw(seed)();
+    // Of many dimensions L is so ill-conditioned that even f64 cannot find the noise again from z.
+    if (c.model.posterior.type == "full") c.model.latent = std::min<int64_t>(c.model.latent, 6);
     SCOPED_TRACE(c.text());
-    auto model = c.make(), exact = c.make();
+    auto model = still(c), exact = still(c);
     exact->to(at::kDouble);
     auto fast = fused(*model);
     Batch batch = c.batch(), batch64 = in_f64(batch);
@@ -88,11 +108,9 @@ TEST(FusedModel, FindsWhatTheModelItselfFindsInF64) {
 
 TEST(FusedModel, NumberOfThreadsChangesNoBit) {
   at::NoGradGuard no_grad;
-  VaeCase c = Draw(3)();
-  c.rows = 211, c.columns = 61, c.model.posterior = "full";
-  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
-  c.model.decoder = "mirror";
-  auto model = c.make();
+  VaeCase c = dense_case(3, 61);
+  c.rows = 211, c.model.posterior = "full";
+  auto model = still(c);
   Batch batch = c.batch();
   Rng first(1, "draws");
   Pass one = fused(*model, 1)->pass(batch, first, {.samples = 17, .densities = true});
@@ -107,11 +125,10 @@ TEST(FusedModel, NumberOfThreadsChangesNoBit) {
 
 TEST(FusedModel, RowsDoNotKnowTheirBatch) {
   at::NoGradGuard no_grad;
-  VaeCase c = Draw(4)();
-  c.rows = 3000, c.columns = 61, c.density = 0.1, c.has_other_input = false;
-  c.model.encoder.options["sizes"] = Value::list<int64_t>({300, 50});
-  c.model.decoder = "mirror";
-  auto model = c.make();
+  VaeCase c = dense_case(4, 61);
+  c.rows = 3000, c.density = 0.1;
+  c.model.likelihood = "gaussian";  // whose mean is what the kernels put out
+  auto model = still(c);
   auto fast = fused(*model, 1), other = fused(*model, 1);  // the other sees few rows
   Batch batch = c.batch();
   Rng rng(1, "draws");
@@ -127,9 +144,8 @@ TEST(FusedModel, RowsDoNotKnowTheirBatch) {
 
 TEST(FusedModel, SeesThatABatchHasChanged) {
   at::NoGradGuard no_grad;
-  VaeCase c = Draw(5)();
-  c.rows = 9, c.columns = 20, c.density = 1;
-  auto model = c.make();
+  VaeCase c = dense_case(5, 20);
+  auto model = still(c);
   auto fast = fused(*model);
   Batch batch = c.batch(), other = c.batch();
   other.encoder_input().mul_(0.5);
@@ -144,9 +160,9 @@ TEST(FusedModel, SeesThatABatchHasChanged) {
 
 TEST(FusedModel, RefusesRowsOfAnotherWidth) {
   at::NoGradGuard no_grad;
-  VaeCase c = Draw(7)();
-  c.columns = 12, c.has_other_input = c.has_mask = true;
-  auto model = c.make();
+  VaeCase c = dense_case(7, 12);
+  c.has_other_input = c.has_mask = true;
+  auto model = still(c);
   auto fast = fused(*model);
   Rng rng(1, "draws");
   EXPECT_NO_THROW(fast->pass(c.batch(), rng, {}));
@@ -164,27 +180,32 @@ double peak_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-// What the decoder puts out for all draws would be a gigabyte.
+// What the decoder puts out for all draws would be a gigabyte, and what lies between the
+// convolutions for 256 of them another.
 TEST(FusedModel, HoldsFewOfTheDecodersRowsAtATime) {
   at::NoGradGuard no_grad;
-  VaeCase c;
-  c.columns = 4096, c.rows = 32, c.model.latent = 3;
-  c.model.encoder = Part("mlp");
-  c.model.encoder.options["sizes"] = Value::list<int64_t>({8});
-  auto model = c.make();
-  Batch batch = c.batch();
-  auto fast = fused(*model);
-  Rng rng(1, "draws");
-  fast->pass(batch, rng, {.samples = 32});
-  double before = peak_megabytes();
-  fast->pass(batch, rng, {.samples = 2000, .densities = true});
-  EXPECT_LT(peak_megabytes() - before, 32);
+  VaeCase dense = dense_case(8, 4096), images = dense_case(9, 1);
+  dense.rows = 32;
+  images.shape = {1, 64, 64}, images.rows = 2;
+  images.model.encoder = Part("conv");
+  images.model.encoder.options["channels"] = Value::list<int64_t>({64, 64});
+  images.model.encoder.options["stride"] = 1, images.model.encoder.options["kernel"] = 3;
+  images.model.encoder.options["dense"] = Value::list<int64_t>({});
+  for (auto [c, samples] : {std::pair(dense, 2000), std::pair(images, 256)}) {
+    auto model = still(c);
+    Batch batch = c.batch();
+    auto fast = fused(*model);
+    Rng rng(1, "draws");
+    fast->pass(batch, rng, {.samples = 32});
+    double before = peak_megabytes();
+    fast->pass(batch, rng, {.samples = samples, .densities = true});
+    EXPECT_LT(peak_megabytes() - before, 32) << c.text();
+  }
 }
 
 TEST(FusedModel, LeavesToTheModelWhatKernelsCannotDo) {
-  VaeCase c = Draw(6)();
-  c.model.posterior = "diagonal";
-  auto model = c.make();
+  VaeCase c = dense_case(6, 12);
+  auto model = still(c);
   model->train();
   EXPECT_FALSE(try_fused_model(*model));
   model->eval();
@@ -193,7 +214,7 @@ TEST(FusedModel, LeavesToTheModelWhatKernelsCannotDo) {
   EXPECT_FALSE(try_fused_model(*model));
 
   c.model.posterior = "point";
-  auto autoencoder = c.make();
+  auto autoencoder = still(c);
   Rng rng(1, "draws");
   EXPECT_THROW(fused(*autoencoder)->pass(c.batch(), rng, {.densities = true}), Error);
 }

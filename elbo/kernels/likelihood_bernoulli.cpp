@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once for each instruction set. log p = x l - ln(1 + e^l), d(-log p)/dl = sigma(l) - x.
-#include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/likelihood_logit.h"
 #include "elbo/kernels/math.h"
 
 namespace elbo::ELBO_ISA {
@@ -32,26 +32,7 @@ double value(const LikelihoodRow& r) {
 
 double row(const LikelihoodRow& r, float* gradient, double*) {
   if (!gradient && !r.mask) return value(r);
-  LikelihoodRow o = r;
-  double total = 0;
-  for_each_run(o.elements, [&](int64_t begin, int64_t end) {
-    Vec run = {};
-    for_each_vec(end - begin, [&](int64_t i, int64_t count) {
-      i += begin;
-      Vec l = load_n(o.parameters + i, count), x = load_n(o.x + i, count), p, softplus;
-      sigmoid_softplus(l, p, softplus);
-      Vec log_p = x * l - softplus, d = (p - x) * o.scale;
-      if (o.mask) {
-        Vec seen = load_n(o.mask + i, count);
-        log_p *= seen;
-        d *= seen;
-      }
-      run += count == kLanes ? log_p : only(log_p, count);
-      if (gradient) store_n(gradient + i, d, count);
-    });
-    total += sum(run);
-  });
-  return total;
+  return logit_row(r, gradient, [](Vec l, Vec& a, Vec& slope) { sigmoid_softplus(l, slope, a); });
 }
 
 }  // namespace

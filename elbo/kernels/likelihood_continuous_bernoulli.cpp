@@ -2,7 +2,7 @@
 // Compiled once for each instruction set. log p = x l - A(l), A(l) = ln((e^l - 1) / l),
 // d(-log p)/dl = A'(l) - x. With u = |l| / 2: A = l/2 + ln(sinh(u) / u), A' = (1 + coth(l/2) -
 // 2/l)/2.
-#include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/likelihood_logit.h"
 #include "elbo/kernels/math.h"
 
 namespace elbo::ELBO_ISA {
@@ -22,26 +22,7 @@ inline void normaliser(Vec l, Vec& value, Vec& slope) {
 }
 
 double row(const LikelihoodRow& r, float* gradient, double*) {
-  LikelihoodRow o = r;
-  double total = 0;
-  for_each_run(o.elements, [&](int64_t begin, int64_t end) {
-    Vec run = {};
-    for_each_vec(end - begin, [&](int64_t i, int64_t count) {
-      i += begin;
-      Vec l = load_n(o.parameters + i, count), x = load_n(o.x + i, count), value, slope;
-      normaliser(l, value, slope);
-      Vec log_p = x * l - value, d = (slope - x) * o.scale;
-      if (o.mask) {
-        Vec seen = load_n(o.mask + i, count);
-        log_p *= seen;
-        d *= seen;
-      }
-      run += count == kLanes ? log_p : only(log_p, count);
-      if (gradient) store_n(gradient + i, d, count);
-    });
-    total += sum(run);
-  });
-  return total;
+  return logit_row(r, gradient, [](Vec l, Vec& a, Vec& slope) { normaliser(l, a, slope); });
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class Engine {
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options);
 
-/// Runs dense flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
+/// Runs flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
 /// at::get_num_threads() threads. The model must be one that why_not_fused finds no fault with.
 std::unique_ptr<Engine> make_fused_engine(const ObjectiveOptions& objective,
                                           std::shared_ptr<Model> model,
