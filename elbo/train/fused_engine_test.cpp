@@ -85,7 +85,8 @@ Tensor flat(const Model& model) {
 TEST(FusedEngine, FollowsTheSamePathOfWeights) {
   for (uint64_t seed = 301; seed <= 340 && !::testing::Test::HasFailure(); ++seed) {
     Case c = draw(seed);
-    // Else Adam turns rounding noise in a gradient near 0 into a step of full size, and SGD runs away.
+    // Else Adam turns rounding noise in a gradient near 0 into a step of full size, and SGD runs
+    // away.
     if (c.engine.optimizer.type == "sgd") {
       c.engine.clip = 0.1;
     } else {

@@ -29,8 +29,7 @@ void TrainOptions::fields(Fields& f) {
   f("engine", engine,
     "how steps are made: fused is fast, autograd runs everything, auto is fused where it can be",
     {"auto", "fused", "autograd"});
-  f("check_engine", check_engine,
-    "compare the fused engine with autograd before training");
+  f("check_engine", check_engine, "compare the fused engine with autograd before training");
   f("precision", precision, "numbers in matrix products", {"auto", "f32"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
