@@ -1,61 +1,111 @@
-"""What the programs of this folder share: running both sides in turn, and what is printed and kept."""
+"""What the programs of this folder share: running all sides in turn, and what is printed and kept."""
 import argparse
-import csv
+import datetime
 import json
 import os
 import pathlib
 import re
-import statistics
 import subprocess
 import tempfile
 
+import results
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")  # the peers' recipe: every step costs the same work
+# The peers' recipe: every step costs the same work.
+PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")
+FORCED = {  # by --isa, for both sides: elbo, ATen and torch.compile, oneDNN under both its names, MKL
+    "avx2": {"ELBO_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+             "DNNL_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "avx512": {"ELBO_ISA": "avx512", "ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16",
+               "DNNL_MAX_CPU_ISA": "AVX512_CORE_BF16", "MKL_ENABLE_INSTRUCTIONS": "AVX512"},
+}
 
 
-def machine():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*: (.*)", text).group(1)
-    flags = set(re.search(r"flags\s*: (.*)", text).group(1).split())
-    isa = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    return f"{model}, {os.cpu_count()} cores, {' '.join(isa)}, load {os.getloadavg()[0]:.2f}"
+def cpu_facts(cpuinfo):
+    """The model's name and the set of flags in the text of /proc/cpuinfo."""
+    return (re.search(r"model name\s*: (.*)", cpuinfo).group(1).strip(),
+            set(re.search(r"flags\s*: (.*)", cpuinfo).group(1).split()))
+
+
+def highest_isa(flags):
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        return "amx" if {"amx_tile", "amx_bf16"} <= flags else "avx512"
+    return "avx2" if {"avx2", "fma"} <= flags else "scalar"
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", help="a build folder")
+    parser.add_argument("only", nargs="*",
+                        help="names of benchmarks, or all; those of some 15 minutes when none is given")
+    parser.add_argument("--peers", default=str(ROOT.parent / "shared" / "peers"))
+    parser.add_argument("--python", default="python3", help="with PyTorch and NumPy, and pythae for its benchmark")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--isa", choices=FORCED, help="hold both sides to a lower instruction set than the machine has")
+    parser.add_argument("--csv", help="merge the figures into this file")
+    return parser.parse_args()
 
 
 class Bench:
-    """One run of benchmarks: where things are, and the rows found so far."""
+    """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
 
-    def __init__(self, description):
-        parser = argparse.ArgumentParser(description=description)
-        parser.add_argument("build", help="a build folder")
-        parser.add_argument("only", nargs="*", help="names of benchmarks; all when none is given")
-        parser.add_argument("--peers", default=str(ROOT.parent / "shared" / "peers"))
-        parser.add_argument("--python", default="python3", help="with PyTorch and NumPy, and pythae for its benchmark")
-        parser.add_argument("--repeats", type=int, default=5)
-        parser.add_argument("--threads", type=int, default=2)
-        parser.add_argument("--csv", help="also write the rows into this file")
-        a = parser.parse_args()
+    def __init__(self, a):
         self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
-        self.only, self.peers, self.python = a.only, pathlib.Path(a.peers), a.python
+        self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
-        self.rows, self.number = [], 0
-        self.folder = tempfile.TemporaryDirectory()
+        self.number, self.folder = 0, tempfile.TemporaryDirectory()
+        cpu, flags = cpu_facts(pathlib.Path("/proc/cpuinfo").read_text())
+        forced = a.isa or os.environ.get("ELBO_ISA", "")
+        os.environ.update(FORCED.get(forced, {}))
+        isa = forced or highest_isa(flags)
+        self.circumstances = {
+            "date": datetime.date.today().isoformat(), "cpu": cpu, "cores": str(os.cpu_count()), "isa": isa,
+            "highest": highest_isa(flags), "threads": str(self.threads), "load": f"{os.getloadavg()[0]:.2f}",
+            "elbo": self.version_of_elbo(), "torch": self.version_of_torch()}
+        bf16 = {"avx512": {"avx512_bf16"}, "amx": {"amx_bf16"}}.get(isa, set()) & flags
+        self.dtypes = ("f32", "bf16") if bf16 and self.elbo_knows_bf16() else ("f32",)
+
+    def version_of_elbo(self):
+        return self.output([self.elbo, "--version"]).split()[-1]
+
+    def version_of_torch(self):
+        code = "import importlib.metadata as m; print(m.version('torch'))"
+        done = subprocess.run([self.python, "-c", code], capture_output=True, text=True, env=self.environment())
+        if done.returncode:
+            print(f"{self.python} has no PyTorch (--python), so the peers are left out")
+        return done.stdout.strip()
+
+    def elbo_knows_bf16(self):
+        options = self.output([self.elbo, "list", "options"]).splitlines()
+        return any(line.startswith("train.precision ") and "bf16" in line for line in options)
+
+    def output(self, command):
+        """What a program prints, as a peer's Python sees the environment."""
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=self.environment())
+        return done.stdout.strip()
 
     def run_folder(self):
         self.number += 1
         return pathlib.Path(self.folder.name) / f"run{self.number}"
 
-    def train(self, data, *options):
+    def train_command(self, data, run, *options, dtype="f32"):
+        return [self.elbo, "train", str(data), "--threads", str(self.threads), "--no-report", "-o", str(run),
+                "--set", f"train.precision={dtype}", *options]
+
+    def train(self, data, *options, dtype="f32"):
         """Trains and returns the lines of metrics.jsonl."""
         run = self.run_folder()
-        subprocess.run([self.elbo, "train", data, "--threads", str(self.threads), "--quiet", "--no-report", "-o", run,
-                        *options], check=True, stdout=subprocess.DEVNULL)
+        command = self.train_command(data, run, "--quiet", *options, dtype=dtype)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     def has_peer(self, script):
+        """Whether a peer's script, of the peers' folder or our own, can run."""
         found = (self.peers / script).exists()
         if not found:
             print(f"no peer at {self.peers / script}")
-        return found
+        return found and self.circumstances["torch"]
 
     def environment(self):
         bundled = ROOT / ".deps" / "torch"
@@ -63,39 +113,47 @@ class Bench:
         return {**os.environ, **path}
 
     def peer(self, script, *options):
-        """Runs a peer's script, of the peers' folder or our own; returns the JSON line it ends with."""
-        out = subprocess.run([self.python, self.peers / script, "--threads", str(self.threads), *options], check=True,
-                             capture_output=True, text=True, env=self.environment())
-        return json.loads(out.stdout.splitlines()[-1])
+        """Runs a peer's script and returns the JSON line it ends with."""
+        command = [self.python, str(self.peers / script), "--threads", str(self.threads), *map(str, options)]
+        return json.loads(self.output(command).splitlines()[-1])
 
-    def take_turns(self, sides):
-        """{name: function to a figure} -> {name: figures}, each side in turn."""
-        figures = {name: [] for name in sides}
+    def engines(self, measure):
+        """{side: function to a figure} of both engines, the fused one also in bf16 where machine and program have
+        it; measure(engine, dtype) makes the function."""
+        sides = {"elbo, fused engine": measure("fused", "f32")}
+        if "bf16" in self.dtypes:
+            sides["elbo, fused engine, bf16"] = measure("fused", "bf16")
+        return {**sides, "elbo, autograd engine": measure("autograd", "f32")}
+
+    def torch_modes(self, measure):
+        """{side: function to a figure} of torch_vae.py at each setting that is the best somewhere; measure(mode)
+        makes the function. Its autocast to bf16 runs only beside our own bf16: without instructions for it, it is
+        several times slower than f32."""
+        if not self.has_peer("torch_vae.py"):
+            return {}
+        sides = {"PyTorch, fused Adam": measure("fused"), "PyTorch, fused Adam, compiled": measure("compile")}
+        if "bf16" in self.dtypes:
+            sides["PyTorch, bf16 autocast"] = measure("amp")
+            sides["PyTorch, bf16 autocast, compiled"] = measure("compile-amp")
+        return sides
+
+    def compare(self, benchmark, unit, sides, case=""):
+        """Measures {side: function to a figure}, each side in turn; prints and returns a row for each."""
+        figures = {side: [] for side in sides}
         for _ in range(self.repeats):
-            for name, measure in sides.items():
-                figures[name].append(measure())
-        return figures
+            for side, measure in sides.items():
+                figures[side].append(measure())
+        rows = results.make_rows(benchmark, case, unit, figures, self.circumstances)
+        for row in rows:
+            tell(row)
+        return rows
 
-    def compare(self, benchmark, unit, sides, peer=None):
-        """Measures the sides in turn and tells each one's median, spread and the peer's ratio to it."""
-        figures = self.take_turns(sides)
-        for name, values in figures.items():
-            self.tell(benchmark, name, unit, values, statistics.median(figures[peer]) if peer in figures else None)
 
-    def tell(self, benchmark, name, unit, values, peer=None):
-        median, low, high = statistics.median(values), min(values), max(values)
-        ratio = f"  {peer / median:6.2f} x" if peer else ""
-        print(f"{benchmark:<12} {name:<46} {median:9.3f} {unit:<4} [{low:.3f} .. {high:.3f}]{ratio}", flush=True)
-        self.rows.append([benchmark, name, unit, f"{median:.4g}", f"{low:.4g}", f"{high:.4g}", len(values),
-                          f"{peer / median:.3g}" if peer else ""])
-
-    def save(self):
-        if not self.csv:
-            return
-        with open(self.csv, "w", newline="") as f:
-            out = csv.writer(f)
-            out.writerow(["benchmark", "side", "unit", "median", "least", "most", "runs", "peer/side"])
-            out.writerows(self.rows)
+def tell(row):
+    name = " ".join(filter(None, (row["benchmark"], row["case"])))
+    share = f"{row['ratio']:>6} x" if row["ratio"] else ""
+    spread = f"[{row['least']} .. {row['most']}]"
+    print(f"{name:<20} {row['side']:<34} {row['median']:>7} {row['unit']:<4} {spread:<20}{share}", flush=True)
 
 
 def seconds_of_last_epoch(records):

@@ -1,27 +1,44 @@
 #!/usr/bin/env python3
 """Runs elbo and its peers in turn on this machine and prints medians, spreads and ratios.
 
-usage: bench/run.py BUILD_FOLDER [NAME ...] [--python /path/to/python] [--repeats 5] [--csv FILE]
+usage: bench/run.py BUILD_FOLDER [NAME ... | all] [--python /path/to/python] [--isa avx2] [--csv bench/results.csv]
 
-Each benchmark is a file of this folder, whose first lines say what is measured.
+Each benchmark is a file of this folder, whose first lines say what is measured: they stand in docs/performance.md
+above its figures. To add one: a file with such lines and `run(bench)`, which returns bench.compare(its name, unit,
+{side: function to a figure}); its name in the list below; and `<!-- bench:NAME -->` and `<!-- /bench -->` in
+docs/performance.md. A side of elbo's is named `elbo ..`, one in bf16 `.. bf16`. --csv keeps the figures, and
+bench/write_docs.py writes them down.
 """
 import importlib
 
-from common import Bench, machine
+import results
+from common import Bench, arguments
 
-BENCHMARKS = ("dense", "conv", "quality", "start", "memory", "busy", "target", "bound", "scaling", "pythae")
-BY_DEFAULT = ("dense", "conv", "start", "memory")
+BY_DEFAULT = ("dense", "conv", "start", "memory", "busy", "bound")
+BENCHMARKS = BY_DEFAULT + ("quality", "target", "scaling", "pythae")
+
+
+def chosen(names):
+    if names == ["all"]:
+        return BENCHMARKS
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise SystemExit(f"no benchmark {unknown[0]}: there are {', '.join(BENCHMARKS)}, all")
+    return names or BY_DEFAULT
 
 
 def main():
-    bench = Bench(__doc__)
-    print(machine())
-    print(f"median of {bench.repeats} runs in turn [spread], peer's median / this one's")
-    for name in bench.only or BY_DEFAULT:
-        if name not in BENCHMARKS:
-            raise SystemExit(f"no benchmark {name}: there are {', '.join(BENCHMARKS)}")
-        importlib.import_module(name).run(bench)
-    bench.save()
+    a = arguments(__doc__)
+    names = chosen(a.only)
+    bench = Bench(a)
+    print(results.circumstances_line(bench.circumstances, bench.dtypes))
+    print(f"median of {bench.repeats} runs in turn [least .. most], others' median / ours")
+    for name in names:
+        benchmark = importlib.import_module(name)
+        print(f"\n{benchmark.__doc__}")
+        rows = benchmark.run(bench)
+        if bench.csv:
+            results.write(bench.csv, results.merge(results.read(bench.csv), rows))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ p = argparse.ArgumentParser()
 p.add_argument("--data")
 for name in ("batch", "hidden", "latent", "input", "threads"):
     p.add_argument(f"--{name}", type=int)
+p.add_argument("--compile", action="store_true", help="the network through torch.compile")
 a = p.parse_args()
 torch.set_num_threads(a.threads)
 torch.manual_seed(0)
@@ -21,13 +22,20 @@ layers = [nn.Linear(a.input, a.hidden), nn.Linear(a.hidden, 2 * a.latent), nn.Li
 optimizer = torch.optim.Adam([w for layer in layers for w in layer.parameters()], 1e-3, fused=True)
 
 
+def network(x):
+    mu, lv = layers[1](F.relu(layers[0](x))).chunk(2, 1)
+    z = mu + torch.randn_like(mu) * torch.exp(0.5 * lv)
+    return layers[3](F.relu(layers[2](z))), mu, lv
+
+
+forward = torch.compile(network) if a.compile else network
+
+
 def epoch():
     start, order = time.perf_counter(), torch.randperm(len(data))
     for i in range(0, len(data), a.batch):
         x = data[order[i:i + a.batch]].float()
-        mu, lv = layers[1](F.relu(layers[0](x))).chunk(2, 1)
-        z = mu + torch.randn_like(mu) * torch.exp(0.5 * lv)
-        logits = layers[3](F.relu(layers[2](z)))
+        logits, mu, lv = forward(x)
         loss = (F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
                 - 0.5 * torch.sum(1 + lv - mu * mu - lv.exp())) / len(x)
         optimizer.zero_grad(set_to_none=True)
