@@ -31,8 +31,9 @@ test-slow: build ## the slow tests: many kills and resumes, published numbers
 fidelity: build  ## our numbers beside published ones, minutes
 	@tools/fidelity.py $(ELBO)
 
-bench: build     ## speed beside the peers
-	@bench/run.py $(BUILD)
+bench: build     ## speed beside the peers, kept in docs/performance.md; BENCH="all --isa avx2" for more
+	@bench/run.py $(BUILD) --csv bench/results.csv $(BENCH)
+	@bench/write_docs.py
 
 fuzz:            ## readers under ASan, UBSan and libFuzzer, SECONDS=300 for each
 	@tools/setup.sh fuzz

@@ -1,0 +1,157 @@
+"""How figures are compared, merged and written down; and that docs/performance.md holds those of bench/results.csv."""
+import pathlib
+import tempfile
+import types
+import unittest
+import unittest.mock
+import xml.etree.ElementTree
+
+import common
+import results
+import run
+import scaling_chart
+import write_docs
+
+HERE = {"date": "2026-11-21", "cpu": "Some CPU", "cores": "2", "isa": "avx512", "highest": "avx512", "threads": "2",
+        "load": "0.05", "elbo": "0.1.0", "torch": "2.13.0"}
+HELD = {**HERE, "isa": "avx2"}
+
+
+def rows(benchmark, figures, circumstances=HERE, case="", unit="s"):
+    return results.make_rows(benchmark, case, unit, figures, circumstances)
+
+
+def ratios(found):
+    return {row["side"]: row["ratio"] for row in found}
+
+
+class Ratio(unittest.TestCase):
+    def test_ours_is_set_against_the_fastest_other_and_others_against_our_first(self):
+        found = rows("dense", {"elbo": [1.0], "elbo, slow": [4.0], "eager": [6.0], "fused": [2.0]})
+        self.assertEqual(ratios(found), {"elbo": "2.00", "elbo, slow": "0.50", "eager": "6.00", "fused": "2.00"})
+
+    def test_f32_is_set_against_f32_and_bf16_against_the_fastest_of_all(self):
+        found = rows("dense", {"elbo": [2.0], "elbo, bf16": [0.5], "torch": [4.0], "torch, bf16": [3.0]})
+        self.assertEqual(ratios(found), {"elbo": "2.00", "elbo, bf16": "6.00", "torch": "2.00", "torch, bf16": "6.00"})
+
+    def test_alone_there_is_none(self):
+        self.assertEqual(ratios(rows("start", {"elbo --help": [1.0]})), {"elbo --help": ""})
+
+    def test_rows_hold_median_and_spread(self):
+        row, = rows("start", {"elbo --help": [0.3, 0.1, 0.25]})
+        self.assertEqual([row[field] for field in ("median", "least", "most", "runs")],
+                         ["0.2500", "0.1000", "0.3000", "3"])
+
+
+class Quality(unittest.TestCase):
+    def told(self, peer):
+        return results.differences(rows("quality", {"elbo": [101.0, 101.1, 101.2], "torch": peer}, unit="nats"))
+
+    def test_says_that_elbos_are_equal_or_not(self):
+        self.assertIn("torch +0.15 nats. They are equal within 0.2", self.told([101.25]))
+        self.assertIn("torch -0.30 nats. They are NOT equal", self.told([100.8]))
+
+    def test_is_told_below_the_table(self):
+        found = rows("quality", {"elbo": [101.0], "torch": [100.8]}, unit="nats")
+        self.assertTrue(write_docs.section("quality", found).endswith(
+            "| torch | 100.80 | 1 |\n\nBeyond elbo: torch -0.20 nats. They are equal within 0.2 nats."))
+
+
+class Merging(unittest.TestCase):
+    def test_replaces_a_benchmarks_rows_of_the_same_place_alone(self):
+        dense, conv = rows("dense", {"elbo": [1.0], "gone": [2.0]}), rows("conv", {"elbo": [3.0]})
+        held = rows("dense", {"elbo": [4.0]}, HELD)
+        again = rows("dense", {"elbo": [0.5]}, {**HERE, "date": "2026-12-01", "load": "0.00"})
+        self.assertEqual(results.merge(dense + held + conv, again), again + held + conv)
+
+    def test_keeps_the_rows_of_a_benchmark_together(self):
+        dense, conv = rows("dense", {"elbo": [1.0]}), rows("conv", {"elbo": [3.0]})
+        held = rows("dense", {"elbo": [4.0]}, HELD)
+        self.assertEqual(results.merge(dense + conv, held), dense + held + conv)
+
+    def test_reads_what_it_wrote(self):
+        found = rows("dense", {"elbo, fused engine": [1.0], "torch": [2.0]})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "rows.csv"
+            self.assertEqual(results.read(path), [])
+            results.write(path, found)
+            self.assertEqual(results.read(path), found)
+
+
+class Machine(unittest.TestCase):
+    def test_is_told_by_its_flags(self):
+        avx512 = "avx2 fma avx512f avx512bw avx512dq avx512vl"
+        for flags, isa in (("sse2", "scalar"), ("avx2 fma", "avx2"), ("avx2 fma avx512f", "avx2"), (avx512, "avx512"),
+                           (avx512 + " amx_tile amx_bf16", "amx")):
+            model, found = common.cpu_facts(f"model name\t: Some CPU\nflags\t\t: {flags}\n")
+            self.assertEqual((model, common.highest_isa(found)), ("Some CPU", isa))
+
+    def test_sides_take_turns(self):
+        bench, order = object.__new__(common.Bench), []
+        bench.repeats, bench.circumstances = 3, HERE
+        with unittest.mock.patch("common.tell"):
+            found = bench.compare("dense", "s", {"elbo": lambda: order.append("a") or 1.0,
+                                                 "torch": lambda: order.append("b") or 2.0})
+        self.assertEqual("".join(order), "ababab")
+        self.assertEqual(ratios(found), {"elbo": "2.00", "torch": "2.00"})
+
+    def test_bf16_stands_beside_f32_where_it_runs(self):
+        bench = types.SimpleNamespace(dtypes=("f32", "bf16"), has_peer=lambda script: True)
+        sides = {**common.Bench.engines(bench, lambda engine, dtype: (engine, dtype)),
+                 **common.Bench.torch_modes(bench, str)}
+        self.assertEqual({side: measure for side, measure in sides.items() if results.dtype_of(side) == "bf16"},
+                         {"elbo, fused engine, bf16": ("fused", "bf16"), "PyTorch, bf16 autocast": "amp",
+                          "PyTorch, bf16 autocast, compiled": "compile-amp"})
+        bench.dtypes = ("f32",)
+        self.assertEqual(list(common.Bench.engines(bench, lambda engine, dtype: None)),
+                         ["elbo, fused engine", "elbo, autograd engine"])
+
+
+class Page(unittest.TestCase):
+    TEXT = "By hand.\n\n<!-- bench:dense -->\nold\n<!-- /bench -->\n\nMore.\n\n<!-- bench:conv -->\n<!-- /bench -->\n"
+
+    def test_sections_are_written_anew_and_the_rest_stays(self):
+        found = rows("dense", {"elbo": [1.0, 1.5, 2.0], "torch": [3.0, 3.0, 3.0]})
+        page = write_docs.page(self.TEXT, found)
+        self.assertTrue(page.startswith("By hand.\n\n<!-- bench:dense -->\n"))
+        self.assertIn("<!-- /bench -->\n\nMore.\n\n<!-- bench:conv -->", page)
+        self.assertNotIn("old", page)
+        self.assertIn("| elbo | 1.500 [1.000 .. 2.000] | 2.00 | 3 |\n| torch | 3.000 | 2.00 | 3 |", page)
+        self.assertIn("Some CPU, 2 cores, avx512, 2 threads, f32, load 0.05 at the start", page)
+        self.assertIn("Not measured yet: `bench/run.py build/release conv`", page)
+        self.assertEqual(write_docs.page(page, found), page)
+
+    def test_places_have_tables_and_commands_of_their_own(self):
+        found = rows("dense", {"elbo": [1.0] * 5}) + rows("dense", {"elbo": [2.0] * 5}, HELD)
+        section = write_docs.section("dense", found)
+        self.assertEqual(section.count("| elbo |"), 2)
+        self.assertIn("avx2 (of avx512)", section)
+        self.assertIn("`bench/run.py build/release dense --isa avx2`", section)
+
+    def test_cases_are_lines_and_sides_are_columns(self):
+        found = [row for size in (32, 128)
+                 for row in rows("scaling", {"elbo": [size], "torch": [3 * size]}, case=f"batch {size}")]
+        self.assertIn("| batch 32 | 32.00 | 96.00 | 3.00 |\n| batch 128 | 128.0 | 384.0 | 3.00 |",
+                      write_docs.section("scaling", found))
+
+    def test_the_committed_page_and_chart_hold_the_committed_figures(self):
+        found, text = results.read(write_docs.RESULTS), write_docs.PAGE.read_text()
+        self.assertTrue(text == write_docs.page(text, found), "run bench/write_docs.py")
+        self.assertTrue(write_docs.CHART.read_text() == scaling_chart.draw(found), "run bench/write_docs.py")
+        self.assertEqual(sorted(name for _, name, _ in write_docs.SECTION.findall(text)), sorted(run.BENCHMARKS))
+
+
+class Chart(unittest.TestCase):
+    def test_draws_the_faster_of_the_others_and_is_xml(self):
+        figures = {"elbo": [10, 12, 14], "eager": [40], "compiled": [30]}
+        found = [row for size in (32, 128, 4096) for row in rows("scaling", figures, case=f"batch {size}", unit="us")]
+        peer = scaling_chart.series(found)["batch"]["peer"]
+        self.assertEqual([row["side"] for row in peer.values()], ["compiled"] * 3)
+        for drawn in (scaling_chart.draw(found), scaling_chart.draw([])):
+            xml.etree.ElementTree.fromstring(drawn)
+        self.assertIn("2.5×", scaling_chart.draw(found))
+        self.assertIn("Not measured yet", scaling_chart.draw([]))
+
+
+if __name__ == "__main__":
+    unittest.main()
