@@ -28,11 +28,11 @@ function(elbo_library folder)
   endif()
 endfunction()
 
-# elbo_isa_sources(target a.cpp ... OPTIONS ...): compiles each file once for every instruction set of
-# core/cpu.h into the target, with ELBO_ISA defined to its name, which is the namespace of all that
-# the file defines. Such a file may use nothing inline from other headers: the linker keeps one copy
-# of an inline function, and it must not be the one that only some machines can run. A test per
-# target and instruction set looks for such functions in the objects.
+# elbo_isa_sources(target a.cpp ... [BF16] OPTIONS ...): compiles each file once for every instruction
+# set of core/cpu.h into the target, for those of bf16 only if asked to, with ELBO_ISA defined to its
+# name, which is the namespace of all that the file defines. Such a file may use nothing inline from
+# other headers: the linker keeps one copy of an inline function, and it must not be the one that only
+# some machines can run. A test per target and instruction set looks for such functions in the objects.
 set(ELBO_ISA_FLAGS_scalar "")
 set(ELBO_ISA_FLAGS_avx2 -mavx2 -mfma)
 set(ELBO_ISA_FLAGS_avx512 ${ELBO_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
@@ -40,24 +40,33 @@ set(ELBO_ISA_FLAGS_avx512 ${ELBO_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # its own intrinsics warn (its bug 105593)
   list(APPEND ELBO_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
+set(ELBO_ISA_FLAGS_avx512_bf16 ${ELBO_ISA_FLAGS_avx512} -mavx512bf16)
+set(ELBO_ISA_FLAGS_amx ${ELBO_ISA_FLAGS_avx512_bf16} -mamx-tile -mamx-bf16)
 function(elbo_isa_sources target)
-  cmake_parse_arguments(ARG "" "" "OPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "BF16" "" "OPTIONS" ${ARGN})
   set(isas scalar)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND isas avx2 avx512)
+    if(ARG_BF16)
+      list(APPEND isas avx512_bf16 amx)
+    endif()
   endif()
   foreach(isa ${isas})
-    add_library(${target}_${isa} OBJECT ${ARG_UNPARSED_ARGUMENTS})
-    target_include_directories(${target}_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
-    target_compile_definitions(${target}_${isa} PRIVATE ELBO_ISA=${isa})
-    target_compile_options(${target}_${isa} PRIVATE ${ARG_OPTIONS} ${ELBO_ISA_FLAGS_${isa}})
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
+    set(objects ${target}_${isa})
+    if(ARG_BF16)
+      set(objects ${target}_bf16_${isa})
+    endif()
+    add_library(${objects} OBJECT ${ARG_UNPARSED_ARGUMENTS})
+    target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_compile_definitions(${objects} PRIVATE ELBO_ISA=${isa})
+    target_compile_options(${objects} PRIVATE ${ARG_OPTIONS} ${ELBO_ISA_FLAGS_${isa}})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
     if(ELBO_TESTS)
-      add_test(NAME ${target}_${isa}_symbols
+      add_test(NAME ${objects}_symbols
                COMMAND ${PROJECT_SOURCE_DIR}/tools/check_isa_symbols.sh ${CMAKE_NM} ${isa}
-                       $<TARGET_OBJECTS:${target}_${isa}>
+                       $<TARGET_OBJECTS:${objects}>
                COMMAND_EXPAND_LISTS)
-      set_tests_properties(${target}_${isa}_symbols PROPERTIES LABELS fast)
+      set_tests_properties(${objects}_symbols PROPERTIES LABELS fast)
     endif()
   endforeach()
 endfunction()

@@ -126,7 +126,9 @@ std::string network_text(const Part& part) {
 
 std::string engine_text(const Plan& plan) {
   if (plan.engine == "autograd") return "autograd engine";
-  return fmt::format("{} engine ({})", plan.engine, isa_name(isa()));
+  if (plan.precision == Precision::bf16)
+    return fmt::format("fused engine ({}, bf16)", isa_name(isa()));
+  return fmt::format("fused engine ({})", isa_name(std::min(isa(), Isa::avx512)));
 }
 
 }  // namespace

@@ -27,8 +27,8 @@ Parameter parameter_of(const Tensor& t, Way way) {
 }
 
 Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
-             const std::vector<Tensor>& panels)
-    : way_(way), last_(&in) {
+             Precision precision, const std::vector<Tensor>& panels)
+    : way_(way), precision_(precision), last_(&in) {
   std::vector<ChainLayer> layers = network.chain();
   for (size_t i = 0; i < layers.size(); ++i) {
     auto next = i + 1 < layers.size() ? layers[i + 1].conv : std::nullopt;
@@ -55,7 +55,7 @@ void Chain::add_dense(const ChainLayer& l, const SparseInput* sparse, const Tens
   Signal& out = add_signal(l.weight.size(0), true);
   Parameter weight = parameter_of(panels.defined() ? panels : l.weight, way_);
   stages_.push_back(std::make_unique<Dense>(*last_, out, weight, parameter_of(l.bias, way_), sparse,
-                                            panels.defined()));
+                                            precision_, panels.defined()));
   last_ = &out;
 }
 
@@ -70,7 +70,7 @@ void Chain::add_conv(const ChainLayer& l, const std::optional<ChainConv>& next) 
   }
   Signal& image = add_signal(out, true);
   stages_.push_back(std::make_unique<Conv>(*l.conv, *last_, image, parameter_of(l.weight, way_),
-                                           parameter_of(l.bias, way_)));
+                                           parameter_of(l.bias, way_), precision_));
   last_ = &image;
 }
 

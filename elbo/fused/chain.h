@@ -22,9 +22,10 @@ Parameter parameter_of(const Tensor& t, Way way);
 class Chain {
  public:
   /// network must be one that why_not_chain finds no fault with; `in` must outlive this. sparse:
-  /// the same batch as `in` as lists of its non-zeros, or null. panels, going forwards only: the
-  /// layers' weights by in_panels(), which are read faster; undefined for those as they are.
-  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way,
+  /// the same batch as `in` as lists of its non-zeros, or null. panels, going forwards only and in
+  /// f32: the layers' weights by in_panels(), which are read faster; undefined for those as they
+  /// are.
+  Chain(const Network& network, Signal& in, const SparseInput* sparse, Way way, Precision precision,
         const std::vector<Tensor>& panels = {});
 
   Signal& out() { return *last_; }
@@ -48,6 +49,7 @@ class Chain {
   void add_flat();
 
   Way way_;
+  Precision precision_;
   Signal* last_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::vector<std::unique_ptr<Stage>> stages_;

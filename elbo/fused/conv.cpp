@@ -22,14 +22,15 @@ int64_t images_in_turn(const Work& w, int64_t most) {
 
 }  // namespace
 
-Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias)
+Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias,
+           Precision precision)
     : mirrored_(conv.mirrored),
       in_(in),
       out_(out),
-      products_(conv, sides(conv, in, out)),
+      products_(conv, sides(conv, in, out), precision),
       weight_(weight),
       bias_(bias),
-      weight_panels_(products_.patch(), gemm_kernels(isa()).lanes),
+      weight_panels_(products_.weight_panels()),
       bias_row_(out.image->width * out.image->channels) {
   int64_t weights = products_.coarse_channels() * products_.patch();
   bool both = weight_.gradient && in_.has_gradient;

@@ -10,7 +10,8 @@ namespace elbo::fused {
 /// out = dropout(activation(convolution of in + bias)), or with its mirror; both signals images.
 class Conv : public Stage {
  public:
-  Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias);
+  Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias,
+       Precision precision);
   void reserve(int64_t rows) override;
   int64_t scratch() const override;
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }

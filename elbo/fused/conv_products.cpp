@@ -40,13 +40,15 @@ ConvSides sides_of(const ChainConv& c) {
   return s;
 }
 
-ConvProducts::ConvProducts(const ChainConv& c, const ConvSides& sides)
+ConvProducts::ConvProducts(const ChainConv& c, const ConvSides& sides, Precision precision)
     : fine_(sides.fine),
       coarse_(sides.coarse),
       kernel_(c.kernel),
       stride_(c.stride),
       padding_(c.padding),
-      most_images_(std::max<int64_t>(1, kRows / (coarse_.height * coarse_.width))) {
+      most_images_(std::max<int64_t>(1, kRows / (coarse_.height * coarse_.width))),
+      most_vectors_(elbo::most_vectors(precision)),
+      product_(gemm_block(precision, isa())) {
   std::vector<int32_t> patches, pixels;
   for (int64_t y = 0; y < coarse_.height; ++y) {
     for (int64_t x = 0; x < coarse_.width; ++x) {
@@ -127,9 +129,9 @@ void ConvProducts::place(const float* patch, int64_t channel, float* weight) con
 }
 
 void ConvProducts::run(const Gemm& g, float* scratch) const {
-  Panels panels(g.n, gemms_.lanes);
+  Panels panels(g.n, lanes_, most_vectors_);
   for (int64_t p = 0; p < panels.count(); ++p) {
-    gemms_.block(g, {0, g.m, panels.begin(p), panels.width(p)}, scratch);
+    product_(g, {0, g.m, panels.begin(p), panels.width(p)}, scratch);
   }
 }
 
@@ -199,7 +201,7 @@ void ConvProducts::to_weights(const float* coarse, const float* fine, int64_t im
   g.b = fine, g.b_rows = patch_rows_.data();
   g.b_piece = kernel_ * fine_.channels, g.b_piece_stride = fine_.row();
   g.c = out, g.ldc = g.n, g.add = add;
-  gemms_.block(g, block, scratch);
+  product_(g, block, scratch);
 }
 
 }  // namespace elbo::fused

@@ -31,11 +31,13 @@ ConvSides sides_of(const ChainConv& conv);
 class ConvProducts {
  public:
   /// sides: with borders at least those of sides_of.
-  ConvProducts(const ChainConv& conv, const ConvSides& sides);
+  ConvProducts(const ChainConv& conv, const ConvSides& sides, Precision precision);
 
   int64_t coarse_channels() const { return coarse_.channels; }
   int64_t patch() const { return kernel_ * kernel_ * fine_.channels; }
   int64_t scratch() const;
+  /// How the columns of the weights' gradient are cut into blocks.
+  Panels weight_panels() const { return Panels(patch(), lanes_, most_vectors_); }
   /// The most images that one call takes.
   int64_t most_images() const { return most_images_; }
 
@@ -73,7 +75,8 @@ class ConvProducts {
   int64_t kernel_, stride_, padding_, most_images_;
   std::vector<int32_t> patch_rows_, coarse_rows_;  // of most_images_ images
   std::vector<Phase> phases_;
-  const GemmKernels& gemms_ = gemm_kernels(isa());
+  int64_t lanes_ = gemm_kernels(isa()).lanes, most_vectors_;  // in a vector, of a block
+  GemmBlock product_;
 };
 
 }  // namespace elbo::fused

@@ -23,7 +23,7 @@ struct Problem {
     conv = {fine, height, width, coarse, out(height), out(width), kernel, stride, padding, false};
     sides = sides_of(conv);
     sides.coarse.after += 1;  // a neighbour may need more
-    products = std::make_unique<ConvProducts>(conv, sides);
+    products = std::make_unique<ConvProducts>(conv, sides, Precision::f32);
     images = products->most_images() > 1 ? 2 : 1;
     scratch = Buffer(products->scratch());
     weights = coarse * products->patch();
@@ -61,7 +61,7 @@ struct Problem {
   std::vector<float> to_weights(const std::vector<float>& coarse,
                                 const std::vector<float>& fine) const {
     std::vector<float> rows(weight.size()), out(weight.size());
-    Panels panels(products->patch(), gemm_kernels(isa()).lanes);
+    Panels panels = products->weight_panels();
     for (int64_t p = 0; p < panels.count(); ++p) {
       products->to_weights(coarse.data(), fine.data(), images,
                            {0, sides.coarse.channels, panels.begin(p), panels.width(p)}, false,

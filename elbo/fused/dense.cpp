@@ -12,14 +12,18 @@ constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 }  // namespace
 
 Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
-             bool has_panels)
+             Precision precision, bool has_panels)
     : in_(in),
       out_(out),
       weight_(weight),
       bias_(bias),
       sparse_(sparse),
       has_panels_(has_panels),
-      gemms_(gemm_kernels(isa())) {}
+      gemms_(gemm_kernels(isa())),
+      product_(gemm_block(precision, isa())),
+      gradient_height_(precision == Precision::bf16 ? 2 * kGradientHeight : kGradientHeight),
+      in_panels_(in.width, gemms_.lanes, most_vectors(precision)),
+      out_panels_(out.width, gemms_.lanes, most_vectors(precision)) {}
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;
@@ -28,7 +32,7 @@ int64_t Dense::scratch() const {
   return std::max(kGemmScratch, (deepest + kSparseGradientRows) * panel);
 }
 
-Gemm Dense::product(int64_t rows) const {
+Gemm Dense::forward_product(int64_t rows) const {
   Gemm g;
   g.m = rows, g.n = out_.width, g.k = in_.width;
   g.a = in_.value, g.lda = in_.width;
@@ -38,8 +42,8 @@ Gemm Dense::product(int64_t rows) const {
 }
 
 void Dense::forward(const Work& w) {
-  const Gemm whole = product(w.rows);
-  Grid grid(whole.m, whole.n, gemms_.lanes, w.team.size());
+  const Gemm whole = forward_product(w.rows);
+  Grid grid(whole.m, uses_sparse() ? Panels(whole.n, gemms_.lanes) : out_panels_, w.team.size());
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
     Gemm g = whole;
     Block b = grid.block(turn);
@@ -51,7 +55,7 @@ void Dense::forward(const Work& w) {
     if (uses_sparse()) {
       gemms_.sparse_block(g, sparse_->by_row(), b, scratch);
     } else {
-      gemms_.block(g, b, scratch);
+      product_(g, b, scratch);
     }
     for (int64_t r = b.row; r < b.row + b.rows; ++r) {
       out_.activate(bias_.value + b.column, r * out_.width + b.column, b.columns);
@@ -60,7 +64,7 @@ void Dense::forward(const Work& w) {
 }
 
 void Dense::input_gradient(const Gemm& g, const Block& b, float* scratch) {
-  gemms_.block(g, b, scratch);
+  product_(g, b, scratch);
   for (int64_t r = b.row; r < b.row + b.rows; ++r) {
     in_.finish_gradient(r * in_.width + b.column, b.columns);
   }
@@ -72,7 +76,7 @@ void Dense::weight_gradient(int64_t rows, const Block& b, float* scratch) const 
   g.a = out_.gradient.data(), g.lda = out_.width, g.a_transposed = true;
   g.b = in_.value, g.ldb = in_.width;
   g.c = weight_.gradient, g.ldc = in_.width;
-  gemms_.block(g, b, scratch);
+  product_(g, b, scratch);
 }
 
 /// Rows of the transposed weights' gradient are sums of rows of d out: those of the examples in
@@ -96,9 +100,9 @@ void Dense::backward(const Work& w) {
   to_input.a = out_.gradient.data(), to_input.lda = out_.width;
   to_input.b = weight_.value, to_input.ldb = in_.width;
   to_input.c = in_.gradient.data(), to_input.ldc = in_.width;
-  Grid inputs(in_.has_gradient ? w.rows : 0, in_.width, gemms_.lanes, w.team.size());
-  Grid weights = sparse ? Grid(in_.width, out_.width, gemms_.lanes, kSparseGradientRows)
-                        : Grid(out_.width, in_.width, gemms_.lanes, kGradientHeight);
+  Grid inputs(in_.has_gradient ? w.rows : 0, in_panels_, w.team.size());
+  Grid weights = sparse ? Grid(in_.width, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
+                        : Grid(out_.width, in_panels_, gradient_height_);
   Panels biases(out_.width, gemms_.lanes);
   int64_t first_bias = inputs.turns() + weights.turns();
   w.team.each(first_bias + biases.count(), [&](int member, int64_t turn) {

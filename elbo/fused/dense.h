@@ -15,10 +15,11 @@ namespace elbo::fused {
 /// The three are shared out as one loop, since none needs another.
 class Dense : public Stage {
  public:
-  /// sparse: the same batch as `in` as lists of its non-zeros, or null. has_panels: weight is
-  /// laid out by in_panels(), which only forward() knows how to read.
+  /// sparse: the same batch as `in` as lists of its non-zeros, or null; what is found through them
+  /// is in f32 whatever the precision. has_panels: weight is laid out by in_panels(), which only
+  /// forward() in f32 knows how to read.
   Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
-        bool has_panels = false);
+        Precision precision, bool has_panels = false);
   void reserve(int64_t rows) override { out_.reserve(rows); }
   int64_t scratch() const override;
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }
@@ -28,7 +29,7 @@ class Dense : public Stage {
 
  private:
   bool uses_sparse() const { return sparse_ && sparse_->is_sparse(); }
-  Gemm product(int64_t rows) const;
+  Gemm forward_product(int64_t rows) const;
   void input_gradient(const Gemm& g, const Block& block, float* scratch);
   void weight_gradient(int64_t rows, const Block& block, float* scratch) const;
   void sparse_weight_gradient(int64_t rows, const Block& block, float* scratch) const;
@@ -38,6 +39,9 @@ class Dense : public Stage {
   const SparseInput* sparse_;
   bool has_panels_;
   const GemmKernels& gemms_;
+  GemmBlock product_;
+  int64_t gradient_height_;        // rows of the weights' gradient in a turn
+  Panels in_panels_, out_panels_;  // of the columns of products
 };
 
 /// weight [out, in] panel after panel of its transpose, as products read it, in one row.

@@ -26,7 +26,7 @@ Forward::Member::Member(const Network& network, int64_t width, bool sparse,
     : in(width, false),
       zeros(width),
       is_sparse(sparse),
-      chain(network, in, sparse ? &zeros : nullptr, Way::forward, panels) {}
+      chain(network, in, sparse ? &zeros : nullptr, Way::forward, Precision::f32, panels) {}
 
 void Forward::Member::reserve(int64_t rows) {
   if (rows <= room) return;

@@ -17,13 +17,13 @@ std::string why_not_planned(const VaeParts& parts) {
   return why.empty() ? why_not_chain("decoder", *parts.decoder) : why;
 }
 
-Plan::Plan(const VaeParts& parts)
+Plan::Plan(const VaeParts& parts, Precision precision)
     : input_(parts.elements, false),
       z_(parts.latent, true),
       sparse_(input_.width),
-      encoder_(*parts.encoder, input_, &sparse_, Way::both),
+      encoder_(*parts.encoder, input_, &sparse_, Way::both, precision),
       latent_(*posterior_kernels(parts.posterior, isa()), encoder_.out(), z_),
-      decoder_(*parts.decoder, z_, nullptr, Way::both),
+      decoder_(*parts.decoder, z_, nullptr, Way::both, precision),
       observation_(*likelihood_kernels(parts.likelihood->kernel(), isa()), decoder_.out(),
                    parts.elements, own_parameter(*parts.likelihood)) {}
 

@@ -17,7 +17,7 @@ namespace elbo::fused {
 class Plan {
  public:
   /// parts must be what why_not_planned finds no fault with.
-  explicit Plan(const VaeParts& parts);
+  Plan(const VaeParts& parts, Precision precision);
 
   /// Makes room for a batch, lays it out and draws its noise.
   void prepare(const Batch& batch, Rng& rng);

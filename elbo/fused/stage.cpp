@@ -79,11 +79,11 @@ void Signal::finish_gradient(int64_t at, int64_t n) {
   kernels.backward(activation, activated.data() + at, before, d, n);
 }
 
-Grid::Grid(int64_t r, int64_t columns, int64_t lanes, int members)
-    : Grid(r, columns, lanes, balanced_height(r, Panels(columns, lanes).count(), members)) {}
+Grid::Grid(int64_t r, const Panels& p, int members)
+    : Grid(r, p, balanced_height(r, p.count(), members)) {}
 
-Grid::Grid(int64_t r, int64_t columns, int64_t lanes, int64_t h)
-    : panels(columns, lanes), rows(r), height(h), row_blocks(ceil_div(r, h)) {}
+Grid::Grid(int64_t r, const Panels& p, int64_t h)
+    : panels(p), rows(r), height(h), row_blocks(ceil_div(r, h)) {}
 
 Block Grid::block(int64_t turn) const {
   int64_t panel = turn / row_blocks, row = turn % row_blocks * height;

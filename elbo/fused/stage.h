@@ -88,9 +88,9 @@ class Stage {
 
 /// Which rows of C a turn takes, so that all members have as much to do and packing stays cheap.
 struct Grid {
-  Grid(int64_t rows, int64_t columns, int64_t lanes, int members);
+  Grid(int64_t rows, const Panels& panels, int members);
   /// With a height that does not depend on the number of members.
-  Grid(int64_t rows, int64_t columns, int64_t lanes, int64_t height);
+  Grid(int64_t rows, const Panels& panels, int64_t height);
   int64_t turns() const { return panels.count() * row_blocks; }
   Block block(int64_t turn) const;
 

@@ -7,6 +7,14 @@
 
 namespace elbo {
 
+/// Vectors in the widest panel of C's columns, panels in the widest block, multiply-adds in a
+/// chain, and floats of scratch that a block needs: such panels of that depth with the longest
+/// vectors.
+constexpr int64_t kPanelVectors = 3;
+constexpr int64_t kWidePanels = 4;
+constexpr int64_t kGemmDepth = 128;
+constexpr int64_t kGemmScratch = kGemmDepth * kWidePanels * kPanelVectors * 16;
+
 /// C = op(A) op(B), or C += op(A) op(B), in f32; all matrices are row by row.
 ///
 /// Every element of C is the sum, in the order of k, of chains of kGemmDepth multiply-adds (fused
@@ -50,10 +58,12 @@ struct SparseRows {
   const float* values = nullptr;
 };
 
+/// One block of C, at most most_vectors(precision) vectors wide. scratch: kGemmScratch floats.
+using GemmBlock = void (*)(const Gemm& g, const Block& block, float* scratch);
+
 struct GemmKernels {
   int64_t lanes;  ///< floats in a vector
-  /// One block of C, at most panel_columns wide. scratch: kGemmScratch floats.
-  void (*block)(const Gemm& g, const Block& block, float* scratch);
+  GemmBlock block;
   /// The same with op(A) given by its rows' non-zeros; scratch: k * kPanelVectors * lanes floats.
   void (*sparse_block)(const Gemm& g, const SparseRows& a, const Block& block, float* scratch);
   /// to [columns, rows] = from [rows, columns] transposed.
@@ -66,10 +76,23 @@ struct GemmKernels {
 
 const GemmKernels& gemm_kernels(Isa isa);
 
+/// The numbers that a product multiplies. What it reads and writes is f32, and so are its sums.
+enum class Precision {
+  f32,
+  bf16,  ///< op(A) and op(B) are rounded to 8 bits, to the nearest; chains are 2 kGemmDepth long
+};
+
+GemmBlock gemm_block(Precision precision, Isa isa);
+/// Vectors in the widest block. In bf16 it is made of several panels, so that rows of op(A) are
+/// rounded once for all.
+constexpr int64_t most_vectors(Precision precision) {
+  return precision == Precision::bf16 ? kWidePanels * kPanelVectors : kPanelVectors;
+}
+
 /// How C's columns are cut into panels of nearly equal width, each a whole number of vectors but
 /// the last.
 struct Panels {
-  Panels(int64_t columns, int64_t lanes);
+  Panels(int64_t columns, int64_t lanes, int64_t most_vectors = kPanelVectors);
   int64_t count() const { return count_; }
   int64_t begin(int64_t panel) const;
   int64_t width(int64_t panel) const { return begin(panel + 1) - begin(panel); }
@@ -77,11 +100,5 @@ struct Panels {
  private:
   int64_t columns_, lanes_, vectors_, count_;
 };
-
-/// Vectors in the widest panel, multiply-adds in a chain, and floats of scratch that a block needs:
-/// a panel of that depth with the longest vectors.
-constexpr int64_t kPanelVectors = 3;
-constexpr int64_t kGemmDepth = 128;
-constexpr int64_t kGemmScratch = kGemmDepth * kPanelVectors * 16;
 
 }  // namespace elbo

@@ -2,13 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "elbo/kernels/buffer.h"
-#include "elbo/kernels/gemm.h"
-#include "elbo/kernels/testing.h"
+#include "elbo/kernels/gemm_testing.h"
 
 namespace elbo {
 namespace {
-
-constexpr float kUntouched = 7.5f;
 
 TEST(GemmPieces, TransposesAnyShape) {
   for (Isa isa : machine_isas()) {
@@ -82,70 +79,10 @@ TEST(Buffer, BeginsOnACacheLineWithZeros) {
   EXPECT_EQ(Buffer(0).data(), nullptr);
 }
 
-/// A matrix whose rows, in pieces, are strewn over memory in falling order, NaN between them.
-struct Strewn {
-  Strewn(int64_t rows, int64_t columns, int64_t piece_length, const std::vector<float>& values)
-      : piece(piece_length ? piece_length : columns), piece_stride(piece + 3) {
-    int64_t length = (columns + piece - 1) / piece * piece_stride + 1;
-    at.assign(static_cast<size_t>(rows * length), kNaN);
-    for (int64_t r = 0; r < rows; ++r) {
-      starts.push_back(static_cast<int32_t>((rows - 1 - r) * length));
-      for (int64_t i = 0; i < columns; ++i) {
-        at[place(r, i)] = values[static_cast<size_t>(r * columns + i)];
-      }
-    }
-  }
-  size_t place(int64_t r, int64_t i) const {
-    return static_cast<size_t>(starts[size_t(r)] + i / piece * piece_stride + i % piece);
-  }
-  int64_t piece, piece_stride;
-  std::vector<int32_t> starts;
-  std::vector<float> at;
-};
-
-// What convolutions ask for: patches of images read in place.
 TEST(GemmPieces, MultipliesStrewnRowsAsIfTheyLayTogether) {
-  constexpr int64_t kM = 21, kN = 37;
   for (Isa isa : machine_isas()) {
-    for (auto [k, piece] : {std::pair{12, 3}, {60, 60}, {700, 28}, {1300, 650}, {9, 0}}) {
-      for (bool a_transposed : {false, true}) {
-        for (bool add : {false, true}) {
-          auto a = uniforms(static_cast<size_t>(kM * k), -1, 1, 1);
-          auto b = uniforms(static_cast<size_t>(k * kN), -1, 1, 2);
-          auto c = uniforms(static_cast<size_t>(kM * kN), -1, 1, 3);
-          int64_t a_rows = a_transposed ? k : kM, a_columns = a_transposed ? kM : k;
-          Strewn a_strewn(a_rows, a_columns, a_transposed ? 0 : piece, a);
-          Strewn b_strewn(k, kN, 10, b), c_strewn(kM, kN, 0, c);
-
-          Gemm g{kM,       kN, k,     a.data(), a_columns, a_transposed,
-                 b.data(), kN, false, c.data(), kN,        add};
-          Gemm strewn = g;
-          if (!a_transposed) g.a_piece = piece, g.a_piece_stride = piece;
-          strewn.a = a_strewn.at.data(), strewn.a_rows = a_strewn.starts.data();
-          strewn.b = b_strewn.at.data(), strewn.b_rows = b_strewn.starts.data();
-          strewn.c = c_strewn.at.data(), strewn.c_rows = c_strewn.starts.data();
-          if (!a_transposed) strewn.a_piece = piece, strewn.a_piece_stride = a_strewn.piece_stride;
-          strewn.b_piece = b_strewn.piece, strewn.b_piece_stride = b_strewn.piece_stride;
-
-          const GemmKernels& kernels = gemm_kernels(isa);
-          Guarded scratch(kGemmScratch, kNaN);
-          Panels panels(kN, kernels.lanes);
-          for (int64_t p = 0; p < panels.count(); ++p) {
-            Block block{2, kM - 2, panels.begin(p), panels.width(p)};
-            kernels.block(g, block, scratch);
-            kernels.block(strewn, block, scratch);
-          }
-          EXPECT_TRUE(scratch.is_intact());
-          for (int64_t r = 0; r < kM; ++r) {
-            for (int64_t i = 0; i < kN; ++i) {
-              ASSERT_EQ(c_strewn.at[c_strewn.place(r, i)], c[static_cast<size_t>(r * kN + i)])
-                  << name_of(isa) << " k " << k << " transposed " << a_transposed << " at " << r
-                  << ", " << i;
-            }
-          }
-        }
-      }
-    }
+    SCOPED_TRACE(name_of(isa));
+    expect_strewn_as_together(gemm_kernels(isa).block, gemm_kernels(isa).lanes);
   }
 }
 

@@ -6,9 +6,9 @@
 
 namespace elbo {
 
-double measure_peak(Team& team) {
+double measure_peak(Team& team, Precision precision) {
   using Clock = std::chrono::steady_clock;
-  const PeakKernels& kernels = peak_kernels(isa());
+  const PeakKernels& kernels = peak_kernels(precision, isa());
   constexpr int64_t kRounds = 50000;  // a millisecond or so
   constexpr int kRuns = 10;
   double best = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "elbo/core/cpu.h"
+#include "elbo/kernels/gemm.h"
 #include "elbo/kernels/team.h"
 
 namespace elbo {
@@ -15,10 +16,11 @@ struct PeakKernels {
   float (*rounds)(int64_t n);
 };
 
-const PeakKernels& peak_kernels(Isa isa);
+const PeakKernels& peak_kernels(Precision precision, Isa isa);
 
-/// f32 operations per second that the team's members reach together with isa()'s vectors, as
-/// measured now: the best of some short runs, a few hundredths of a second in all.
-double measure_peak(Team& team);
+/// Operations per second that the team's members reach together with what isa() has for products of
+/// that precision, as measured now: the best of some short runs, a few hundredths of a second in
+/// all.
+double measure_peak(Team& team, Precision precision);
 
 }  // namespace elbo

@@ -13,14 +13,22 @@ namespace {
 // Each of the 12 chains of every lane goes to the fixed point of x = 0.999 x + 0.001, which is 1.
 TEST(Peak, DoesTheArithmeticThatItCounts) {
   for (Isa isa : machine_isas()) {
-    const PeakKernels& kernels = peak_kernels(isa);
+    const PeakKernels& kernels = peak_kernels(Precision::f32, isa);
     EXPECT_NEAR(kernels.rounds(40000) * 2, kernels.operations, 0.01 * kernels.operations);
+  }
+}
+
+// One lane of each of 12 chains, or 4 of tiles, adds up n times two products of 1/4 by 1/4.
+TEST(Peak, DoesTheArithmeticOfBf16ThatItCounts) {
+  for (Isa isa : machine_isas(true)) {
+    float chains = isa == Isa::amx ? 4 : 12;
+    EXPECT_EQ(peak_kernels(Precision::bf16, isa).rounds(1000), chains * 1000 / 8) << name_of(isa);
   }
 }
 
 TEST(Peak, IsAtLeastAMultiplicationInANanosecond) {
   Team team(2);
-  EXPECT_GT(measure_peak(team), 1e9);
+  for (Precision p : {Precision::f32, Precision::bf16}) EXPECT_GT(measure_peak(team, p), 1e9);
 }
 
 }  // namespace

@@ -12,20 +12,29 @@
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/update.h"
 
-// ELBO_TABLE(Type, name): name(isa) is the version for isa of the table kName.
+// ELBO_TABLE(Type, name): name(isa) is the version for isa of the table kName. ELBO_WIDE_TABLE: of
+// what also has versions for instructions on bf16.
 #if defined(__x86_64__)
+#define ELBO_VERSION(Type, isa, name) \
+  namespace isa {                     \
+  extern const Type k##name;          \
+  }
 #define ELBO_TABLE(Type, name)                                              \
-  namespace scalar {                                                        \
-  extern const Type k##name;                                                \
-  }                                                                         \
-  namespace avx2 {                                                          \
-  extern const Type k##name;                                                \
-  }                                                                         \
-  namespace avx512 {                                                        \
-  extern const Type k##name;                                                \
-  }                                                                         \
+  ELBO_VERSION(Type, scalar, name)                                          \
+  ELBO_VERSION(Type, avx2, name)                                            \
+  ELBO_VERSION(Type, avx512, name)                                          \
   static const Type* name(Isa isa) {                                        \
     return by_isa(isa, &scalar::k##name, &avx2::k##name, &avx512::k##name); \
+  }
+#define ELBO_WIDE_TABLE(Type, name)                                                               \
+  ELBO_VERSION(Type, scalar, name)                                                                \
+  ELBO_VERSION(Type, avx2, name)                                                                  \
+  ELBO_VERSION(Type, avx512, name)                                                                \
+  ELBO_VERSION(Type, avx512_bf16, name)                                                           \
+  ELBO_VERSION(Type, amx, name)                                                                   \
+  static const Type* name(Isa isa) {                                                              \
+    return by_isa(isa, &scalar::k##name, &avx2::k##name, &avx512::k##name, &avx512_bf16::k##name, \
+                  &amx::k##name);                                                                 \
   }
 #else
 #define ELBO_TABLE(Type, name) \
@@ -33,14 +42,17 @@
   extern const Type k##name;   \
   }                            \
   static const Type* name(Isa) { return &scalar::k##name; }
+#define ELBO_WIDE_TABLE ELBO_TABLE
 #endif
 
 namespace elbo {
 
 ELBO_TABLE(ActivationKernels, Activations)
 ELBO_TABLE(GemmKernels, Gemms)
+ELBO_WIDE_TABLE(GemmBlock, Bf16Block)
 ELBO_TABLE(NormKernels, Norms)
 ELBO_TABLE(PeakKernels, Peak)
+ELBO_WIDE_TABLE(PeakKernels, Bf16Peak)
 ELBO_TABLE(UpdateKernels, Updates)
 ELBO_TABLE(PosteriorKernels, DiagonalPosterior)
 ELBO_TABLE(PosteriorKernels, FullPosterior)
@@ -86,8 +98,13 @@ constexpr std::string_view kActivationNames[] = {"none", "relu", "tanh", "sigmoi
 
 const ActivationKernels& activation_kernels(Isa isa) { return *Activations(isa); }
 const GemmKernels& gemm_kernels(Isa isa) { return *Gemms(isa); }
+GemmBlock gemm_block(Precision precision, Isa isa) {
+  return precision == Precision::bf16 ? *Bf16Block(isa) : Gemms(isa)->block;
+}
 const NormKernels& norm_kernels(Isa isa) { return *Norms(isa); }
-const PeakKernels& peak_kernels(Isa isa) { return *Peak(isa); }
+const PeakKernels& peak_kernels(Precision precision, Isa isa) {
+  return precision == Precision::bf16 ? *Bf16Peak(isa) : *Peak(isa);
+}
 const UpdateKernels& update_kernels(Isa isa) { return *Updates(isa); }
 
 const PosteriorKernels* posterior_kernels(std::string_view name, Isa isa) {
@@ -105,11 +122,11 @@ std::optional<Activation> try_activation(std::string_view name) {
   return std::nullopt;
 }
 
-Panels::Panels(int64_t columns, int64_t lanes)
+Panels::Panels(int64_t columns, int64_t lanes, int64_t most_vectors)
     : columns_(columns),
       lanes_(lanes),
       vectors_((columns + lanes - 1) / lanes),
-      count_((vectors_ + kPanelVectors - 1) / kPanelVectors) {}
+      count_((vectors_ + most_vectors - 1) / most_vectors) {}
 
 int64_t Panels::begin(int64_t panel) const {
   return std::min(columns_, vectors_ * panel / count_ * lanes_);

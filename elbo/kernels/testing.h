@@ -23,11 +23,12 @@ namespace elbo {
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-/// The instruction sets that this machine has.
-inline std::vector<Isa> machine_isas() {
+/// The instruction sets that this machine has, those that only serve products in bf16 left out
+/// unless they are asked for.
+inline std::vector<Isa> machine_isas(bool for_bf16 = false) {
   std::vector<Isa> out;
   for (Isa isa : kIsas) {
-    if (isa <= highest_isa()) out.push_back(isa);
+    if (isa <= highest_isa() && (for_bf16 || isa <= Isa::avx512)) out.push_back(isa);
   }
   return out;
 }

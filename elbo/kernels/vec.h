@@ -12,7 +12,7 @@
 
 namespace elbo::ELBO_ISA {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(ELBO_TILES_IN_SOFTWARE)
 constexpr int64_t kLanes = 16;
 #elif defined(__AVX2__)
 constexpr int64_t kLanes = 8;

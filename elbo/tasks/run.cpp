@@ -64,6 +64,7 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
   plan.fresh.model->to(parse_device(config.device));
   plan.engine = engine_for(config.train.engine, config.objective, *plan.fresh.model);
+  plan.precision = precision_for(config.train.precision, plan.engine);
   if (config.train.engine == "auto" && plan.engine == "autograd") {
     plan.why.push_back("not the fused engine: " +
                        why_not_fused(config.objective, *plan.fresh.model));

@@ -11,9 +11,10 @@ namespace elbo {
 struct Plan {
   ResolvedConfig resolved;
   DataSource data;
-  std::vector<std::string> why;  ///< what was decided from the data
-  std::string engine;            ///< that will make the steps
-  TrainedModel fresh;            ///< untrained, its pipeline fitted
+  std::vector<std::string> why;          ///< what was decided from the data
+  std::string engine;                    ///< that will make the steps
+  Precision precision = Precision::f32;  ///< of its products
+  TrainedModel fresh;                    ///< untrained, its pipeline fitted
 };
 
 /// Opens the data and decides what the layers leave open. `layers` are those above the data's:

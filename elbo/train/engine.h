@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "elbo/kernels/gemm.h"
 #include "elbo/objectives/objective.h"
 #include "elbo/train/optimizer.h"
 
@@ -14,6 +15,7 @@ namespace elbo {
 struct EngineOptions {
   Part optimizer = "adam";
   double clip = 0;  ///< largest norm of each player's gradient; 0 leaves it as it is
+  Precision precision = Precision::f32;  ///< of products; autograd's are always in f32
 };
 
 /// What one step did.
@@ -61,6 +63,10 @@ std::string why_not_fused(const ObjectiveOptions& objective, const Model& model)
 /// where it can. Throws Error(Code::usage) if the fused one is asked for and cannot train this.
 std::string engine_for(const std::string& asked, const ObjectiveOptions& objective,
                        const Model& model);
+
+/// The precision of products for what is asked, "f32", "bf16" or "auto", by that engine: auto is
+/// bf16 where this machine has AMX. Throws Error(Code::usage) if bf16 is asked of autograd.
+Precision precision_for(const std::string& asked, const std::string& engine);
 
 /// The engine_for what is asked.
 std::unique_ptr<Engine> make_engine(const std::string& asked, const ObjectiveOptions& objective,

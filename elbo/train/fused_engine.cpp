@@ -23,7 +23,8 @@ class FusedEngine : public Engine {
         clip_(options.clip),
         params_(model_->parameters()),
         optimizer_(optimizers().make(options.optimizer, params_)),
-        plan_(*vae_parts(*model_)),
+        plan_(*vae_parts(*model_), options.precision),
+        precision_(options.precision),
         team_(at::get_num_threads()) {
     for (const Tensor& p : params_) {
       constexpr int64_t kPiece = 16384;
@@ -64,7 +65,7 @@ class FusedEngine : public Engine {
   }
 
   double peak() override {
-    if (peak_ == 0) peak_ = measure_peak(team_);
+    if (peak_ == 0) peak_ = measure_peak(team_, precision_);
     return peak_;
   }
 
@@ -108,6 +109,7 @@ class FusedEngine : public Engine {
   std::vector<Tensor> params_;
   std::unique_ptr<Optimizer> optimizer_;
   Plan plan_;
+  Precision precision_;
   Team team_;
   const ActivationKernels& activations_ = activation_kernels(isa());
   std::vector<Buffer> scratch_;                        // one for each member
@@ -139,6 +141,16 @@ std::string engine_for(const std::string& asked, const ObjectiveOptions& objecti
              "train.engine: the fused engine cannot train this: {}\nUse auto or autograd.",
              why_not);
   return "autograd";
+}
+
+Precision precision_for(const std::string& asked, const std::string& engine) {
+  bool is_fused = engine == "fused";
+  ELBO_CHECK(
+      asked != "bf16" || is_fused, Code::usage,
+      "train.precision: bf16 needs the fused engine, but this trains by {}\nUse auto or f32.",
+      engine);
+  bool is_bf16 = asked == "bf16" || (asked == "auto" && is_fused && isa() == Isa::amx);
+  return is_bf16 ? Precision::bf16 : Precision::f32;
 }
 
 std::unique_ptr<Engine> make_engine(const std::string& asked, const ObjectiveOptions& objective,

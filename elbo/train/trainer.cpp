@@ -30,7 +30,9 @@ void TrainOptions::fields(Fields& f) {
     "how steps are made: fused is fast, autograd runs everything, auto is fused where it can be",
     {"auto", "fused", "autograd"});
   f("check_engine", check_engine, "compare the fused engine with autograd before training");
-  f("precision", precision, "numbers in matrix products", {"auto", "f32"});
+  f("precision", precision,
+    "numbers that products multiply; weights and sums are f32. auto is bf16 where the CPU has AMX",
+    {"auto", "f32", "bf16"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
 
@@ -65,8 +67,10 @@ class Trainer {
   Ending run(bool resume) {
     remove_leftovers(c_.folder);
     if (!resume) start();
-    engine_ = make_engine(c_.train.engine, c_.objective, c_.trained.model,
-                          {c_.train.optimizer, c_.train.clip});
+    std::string engine = engine_for(c_.train.engine, c_.objective, model_);
+    precision_ = precision_for(c_.train.precision, engine);
+    engine_ = make_engine(engine, c_.objective, c_.trained.model,
+                          {c_.train.optimizer, c_.train.clip, precision_});
     if (c_.train.check_engine) compare_engines();
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
@@ -127,7 +131,7 @@ class Trainer {
       return copy;
     };
     auto first = make_copy(), second = make_copy();
-    EngineOptions options{c_.train.optimizer, 0};
+    EngineOptions options{c_.train.optimizer, 0, precision_};
     auto autograd = make_engine("autograd", c_.objective, first, options);
     auto fused = make_engine("fused", c_.objective, second, options);
     EngineDifference d;
@@ -138,13 +142,13 @@ class Trainer {
       for (int64_t& row : rows) row = (row + batch * c_.train.batch) % data_.size();
       d = difference(*autograd, *first, *fused, *second, prepare(rows, 0), rng_.stream("check"),
                      {0, 0, 1});
-      if (d.agrees()) break;
+      if (d.agrees(precision_)) break;
     }
     ELBO_CHECK(
-        d.agrees(), Code::failure,
+        d.agrees(precision_), Code::failure,
         "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
         "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
-        d.term, d.gradient, d.where, EngineDifference::kAllowed);
+        d.term, d.gradient, d.where, EngineDifference::allowed(precision_));
     note(fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm", d.term,
                      d.gradient));
   }
@@ -373,6 +377,7 @@ class Trainer {
   Rng rng_;
   Schedule lr_schedule_;
   int64_t steps_;
+  Precision precision_ = Precision::f32;  // of the engine's products
   Progress progress_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Ema> ema_;

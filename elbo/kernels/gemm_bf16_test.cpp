@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "elbo/kernels/gemm_testing.h"
+
+namespace elbo {
+namespace tiles_in_software {
+extern const GemmBlock kBf16Block;
+}
+namespace {
+
+/// A version of the kernel: one of this machine's, or AMX's with its tiles in software.
+struct Version {
+  std::string name;
+  GemmBlock kernel;
+  int64_t lanes;
+};
+
+std::vector<Version> versions() {
+  std::vector<Version> out = {{"tiles in software", tiles_in_software::kBf16Block, 16}};
+  for (Isa isa : machine_isas(true)) {
+    out.push_back({name_of(isa), gemm_block(Precision::bf16, isa), gemm_kernels(isa).lanes});
+  }
+  return out;
+}
+
+/// The nearest number with 8 bits, ties to even.
+double rounded(double x) {
+  int exponent;
+  double fraction = std::frexp(x, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
+}
+
+// A product of two bf16 is exact in f32, so that only the sums round.
+TEST(GemmBf16, EqualsADoubleProductOfRoundedFactorsWithinItsRoundings) {
+  for_each_shape([](int64_t m, int64_t n, int64_t k, int orientation) {
+    Problem p(m, n, k, orientation);
+    for (const Version& v : versions()) {
+      SCOPED_TRACE(v.name);
+      expect_product(p, product(v.kernel, v.lanes, p, m), rounded);
+    }
+  });
+}
+
+TEST(GemmBf16, BitsDoNotDependOnBlocks) {
+  for (int orientation = 0; orientation < kOrientations; ++orientation) {
+    Problem p(37, 101, 700, orientation);
+    for (const Version& v : versions()) {
+      auto whole = product(v.kernel, v.lanes, p, p.g.m);
+      for (int64_t rows : {1, 3, 8, 17}) {
+        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, p, rows), whole)) << v.name;
+      }
+      for (int64_t columns : {1, 3, 4, 11}) {
+        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, p, 6, columns), whole)) << v.name;
+      }
+    }
+  }
+}
+
+TEST(GemmBf16, MultipliesStrewnRowsAsIfTheyLayTogether) {
+  for (const Version& v : versions()) {
+    SCOPED_TRACE(v.name);
+    expect_strewn_as_together(v.kernel, v.lanes);
+  }
+}
+
+/// What becomes of x as a factor of op(A), or of op(B).
+float seen(const Version& v, float x, bool as_b) {
+  float one = 1, c = 0;
+  Gemm g;
+  g.m = g.n = g.k = 1;
+  g.a = as_b ? &one : &x, g.lda = 1;
+  g.b = as_b ? &x : &one, g.ldb = 1;
+  g.c = &c, g.ldc = 1;
+  Guarded scratch(kGemmScratch);
+  v.kernel(g, {0, 1, 0, 1}, scratch);
+  return c;
+}
+
+TEST(GemmBf16, RoundsFactorsToTheNearestAndTiesToEven) {
+  for (const Version& v : versions()) {
+    for (bool as_b : {false, true}) {
+      for (float x : {0.0f, 1.0f, -3.0f, 0.1f, 1e30f, -1e-30f, 256.0f, 257.0f, 259.0f, 258.9f}) {
+        EXPECT_EQ(seen(v, x, as_b), static_cast<float>(rounded(x))) << v.name << " " << x;
+      }
+      EXPECT_EQ(seen(v, kInf, as_b), kInf) << v.name;
+      EXPECT_EQ(seen(v, 3.4e38f, as_b), kInf) << v.name;
+      EXPECT_TRUE(std::isnan(seen(v, kNaN, as_b))) << v.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace elbo
