@@ -210,6 +210,7 @@ class Trainer {
     const StepResult& result = engine_->step(batch, rng, time, lr);
     ++progress_.step;
     operations_ += result.operations;
+    if (!result.note.empty()) note(result.note);
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
