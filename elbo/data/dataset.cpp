@@ -36,14 +36,27 @@ class RawDataset : public Dataset {
       out.x = as_event(set.x).to(at::kFloat);
       if (!set.mask.empty()) out.mask = to_tensor(set.mask).to(at::kFloat);
     } else {
-      out.x = x_.index_select(0, out.index).to(at::kFloat);
-      if (mask_.defined()) out.mask = mask_.index_select(0, out.index).to(at::kFloat);
+      out.x = select(x_, out.index).to(at::kFloat);
+      if (mask_.defined()) out.mask = select(mask_, out.index).to(at::kFloat);
     }
-    if (y_.defined()) out.y = y_.index_select(0, out.index);
+    if (y_.defined()) out.y = select(y_, out.index);
+    return out;
+  }
+  DatasetPtr on(at::Device device, int64_t most_bytes) const override {
+    auto out = std::make_shared<RawDataset>(*this);
+    size_t bytes = 0;
+    for (Tensor* t : {&out->x_, &out->mask_, &out->y_}) bytes += t->defined() ? t->nbytes() : 0;
+    if (on_disk_ || bytes > static_cast<size_t>(most_bytes)) return nullptr;
+    for (Tensor* t : {&out->x_, &out->mask_, &out->y_}) {
+      if (t->defined()) *t = t->to(device);
+    }
     return out;
   }
 
  private:
+  static Tensor select(const Tensor& t, const Tensor& index) {
+    return t.index_select(0, index.to(t.device()));
+  }
   /// As the schema shapes it: channels first.
   Tensor as_event(const Array& x) const {
     return schema_.kind == "image" ? channels_first(to_tensor(x)) : to_tensor(x);
@@ -71,6 +84,10 @@ class Subset : public Dataset {
     mapped.reserve(rows.size());
     for (int64_t row : rows) mapped.push_back(rows_.at(static_cast<size_t>(row)));
     return base_->get(mapped);
+  }
+  DatasetPtr on(at::Device device, int64_t most_bytes) const override {
+    DatasetPtr base = base_->on(device, most_bytes);
+    return base ? subset(base, rows_) : nullptr;
   }
 
  private:

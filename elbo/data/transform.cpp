@@ -170,11 +170,12 @@ class Corrupt : public Transform {
     if (!noise.training) return;
     Rng rng = noise.each_use.stream("corrupt");
     int64_t n = batch.x[0].numel();
-    Tensor u = uniform_by_row(rng, batch.index, n).view_as(batch.x);
+    Tensor u = uniform_by_row(rng, batch.index, n, batch.x.device()).view_as(batch.x);
     if (options_.kind == "drop") {
       batch.input = batch.x * (u >= options_.amount);
     } else {
-      Tensor v = uniform_by_row(rng.stream("angle"), batch.index, n).view_as(batch.x);
+      Tensor v =
+          uniform_by_row(rng.stream("angle"), batch.index, n, batch.x.device()).view_as(batch.x);
       Tensor gauss = (-2 * (1 - u).log()).sqrt() * (v * 6.283185307179586).cos();
       batch.input = batch.x + options_.amount * gauss;
     }

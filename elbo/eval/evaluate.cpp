@@ -81,7 +81,7 @@ void add_importance(Model& model, const Batch& batch, int64_t first, int64_t sam
                     const Rng& noise, Totals& totals) {
   const int64_t max_rows = std::min(kMaxRows, kMaxElements / batch.x[0].numel());
   for (int64_t begin = 0; begin < batch.size(); begin += kBlock) {
-    Batch block = narrow(batch, begin, std::min(kBlock, batch.size() - begin));
+    Batch block = batch.narrow(begin, std::min(kBlock, batch.size() - begin));
     Rng rng = noise.at(static_cast<uint64_t>((first + begin) / kBlock));
     LogWeights weights = importance_weights(model, block, rng, samples, max_rows);
     totals.iwae.add(-weights.log_mean());

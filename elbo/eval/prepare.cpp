@@ -33,13 +33,4 @@ void for_each_prepared(Model& model, const Pipeline& pipeline, const Dataset& da
   }
 }
 
-Batch narrow(const Batch& batch, int64_t first, int64_t n) {
-  Batch out = batch;
-  for (Tensor* t : {&out.x, &out.input, &out.mask, &out.y, &out.lengths, &out.condition,
-                    &out.weight, &out.index}) {
-    if (t->defined()) *t = t->narrow(0, first, n);
-  }
-  return out;
-}
-
 }  // namespace elbo

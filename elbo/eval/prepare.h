@@ -42,7 +42,4 @@ void for_each_prepared(Model& model, const Pipeline& pipeline, const Dataset& da
                        std::span<const int64_t> rows, int64_t batch,
                        const std::function<void(const Batch&)>& visit);
 
-/// The examples first .. first + n - 1 of a batch.
-Batch narrow(const Batch& batch, int64_t first, int64_t n);
-
 }  // namespace elbo

@@ -28,7 +28,7 @@ Tensor kl_with_free_bits(const Latent& latent, const Tensor& kl, double free_bit
 class Elbo : public Bound {
  public:
   PassOptions pass_options() const override { return {}; }
-  Loss loss(const Pass& pass, const Batch&, const BoundWeights& weights) const override {
+  Loss loss(const Pass& pass, const Batch&, const LossWeights& weights) const override {
     Tensor recon = -pass.log_px.mean(0);
     Tensor total = recon.mean();
     Loss out;
@@ -37,7 +37,8 @@ class Elbo : public Bound {
     for (const Latent& latent : pass.latents) {
       if (!latent.kl.defined() && !latent.log_q.defined()) continue;  // no noise, no KL
       Tensor own = kl_of(latent);
-      total = total + weights.beta * kl_with_free_bits(latent, own, weights.free_bits);
+      Tensor charged = kl_with_free_bits(latent, own, weights.free_bits);
+      total = total + weights.beta.to(charged.scalar_type()) * charged;
       kl = kl + own.detach();
     }
     for (const auto& [name, term] : pass.terms) {
@@ -59,10 +60,11 @@ class ModelPlayer : public Player {
       : model_(std::move(model)), bound_(bounds().make(o.bound)), weights_(o) {}
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return *model_; }
-  Loss loss(const Batch& batch, Rng& rng, const Time& time) override {
-    BoundWeights weights = weights_.at(time);
-    Loss out = bound_->loss(model_->pass(batch, rng, bound_->pass_options()), batch, weights);
-    out.terms.emplace_back("beta", at::scalar_tensor(weights.beta));
+  std::vector<double> weights(const Time& time) const override { return {weights_.at(time).beta}; }
+  Loss loss(const Batch& batch, Rng& rng, const Tensor& weights) override {
+    LossWeights now{weights[0], weights_.free_bits()};
+    Loss out = bound_->loss(model_->pass(batch, rng, bound_->pass_options()), batch, now);
+    out.terms.emplace_back("beta", now.beta);
     return out;
   }
 
@@ -76,6 +78,10 @@ class ModelPlayer : public Player {
 
 WeightSchedule::WeightSchedule(const ObjectiveOptions& o)
     : beta_schedule_(schedules().make(o.beta_schedule)), beta_(o.beta), free_bits_(o.free_bits) {}
+
+Tensor weights_at(const Player& player, const Time& time, at::Device device) {
+  return at::tensor(player.weights(time), at::kDouble).to(device, /*non_blocking=*/true);
+}
 
 const Family<std::unique_ptr<Bound>>& bounds() {
   static const auto family = [] {

@@ -21,13 +21,23 @@ struct Loss {
 /// engine. The first is the model under its objective; critics follow. A loss may read another
 /// player's module, through which gradients flow, but only its own parameters are moved by it.
 /// name() is unique among the players, names its random stream and its tensors in a checkpoint.
+///
+/// Where it can, a loss reads nothing but tensors and draws through tensor/random.h alone: then a
+/// graph of it can be recorded on an accelerator and replayed at later steps. What changes with
+/// time it is therefore given as a tensor.
 class Player {
  public:
   virtual ~Player() = default;
   virtual std::string name() const = 0;
   virtual torch::nn::Module& module() = 0;
-  virtual Loss loss(const Batch& batch, Rng& rng, const Time& time) = 0;
+  /// The numbers in force at one moment, by which alone the loss depends on the time.
+  virtual std::vector<double> weights(const Time& /*time*/) const { return {}; }
+  /// weights: those numbers, [n] f64 on the batch's device.
+  virtual Loss loss(const Batch& batch, Rng& rng, const Tensor& weights) = 0;
 };
+
+/// What a player's loss is given as its weights at that time.
+Tensor weights_at(const Player& player, const Time& time, at::Device device = at::kCPU);
 
 /// What is maximised.
 struct ObjectiveOptions {
@@ -49,10 +59,17 @@ class WeightSchedule {
  public:
   explicit WeightSchedule(const ObjectiveOptions& options);
   BoundWeights at(const Time& time) const { return {beta_ * beta_schedule_(time), free_bits_}; }
+  double free_bits() const { return free_bits_; }
 
  private:
   Schedule beta_schedule_;
   double beta_, free_bits_;
+};
+
+/// The same as a loss is given them: what changes with time is a 0-dim tensor.
+struct LossWeights {
+  Tensor beta;
+  double free_bits = 0;
 };
 
 /// A lower bound of log p(x), as a loss.
@@ -60,7 +77,7 @@ class Bound {
  public:
   virtual ~Bound() = default;
   virtual PassOptions pass_options() const = 0;
-  virtual Loss loss(const Pass& pass, const Batch& batch, const BoundWeights& weights) const = 0;
+  virtual Loss loss(const Pass& pass, const Batch& batch, const LossWeights& weights) const = 0;
 };
 
 /// elbo.

@@ -38,7 +38,8 @@ struct Made {
     return out;
   }
   Loss loss(const Pass& pass, const BoundWeights& weights = {}) const {
-    return bounds().make("elbo")->loss(pass, {}, weights);
+    LossWeights given{at::scalar_tensor(weights.beta, at::kDouble), weights.free_bits};
+    return bounds().make("elbo")->loss(pass, {}, given);
   }
 };
 
@@ -144,7 +145,7 @@ TEST_P(BoundContract, LossIsFiniteAndReachesEveryParameter) {
     ObjectiveOptions objective;
     objective.bound = GetParam();
     auto players = make_players(objective, model);
-    Loss loss = players[0]->loss(batch, rng, {});
+    Loss loss = players[0]->loss(batch, rng, weights_at(*players[0], {}));
     EXPECT_EQ(loss.total.dim(), 0);
     loss.total.backward();
     for (const auto& item : model->named_parameters()) {
@@ -173,7 +174,8 @@ TEST(Player, SchedulesBeta) {
   Batch batch;
   batch.x = at::ones({2, 6});
   for (double epoch : {0.0, 2.5, 20.0}) {
-    Loss loss = players[0]->loss(batch, rng, {.step = 0, .epoch = epoch, .epochs = 40});
+    Time time{.step = 0, .epoch = epoch, .epochs = 40};
+    Loss loss = players[0]->loss(batch, rng, weights_at(*players[0], time));
     double beta = 4 * std::min(epoch / 10, 1.0);
     EXPECT_NEAR(term(loss, "beta").item<double>(), beta, 1e-6);
     Tensor expected = (term(loss, "recon") + beta * term(loss, "kl")).mean();

@@ -92,7 +92,7 @@ class GaussianLikelihood : public Likelihood {
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     Tensor mu = parameter(parameters, 0, event_dims_);
     Tensor log_var =
-        per_element_ ? parameter(parameters, 1, event_dims_) : log_var_.to(parameters.options());
+        per_element_ ? parameter(parameters, 1, event_dims_) : own_log_var(parameters.options());
     return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
   }
   std::string kernel() const override { return per_element_ ? "gaussian-element" : "gaussian"; }
@@ -103,6 +103,12 @@ class GaussianLikelihood : public Likelihood {
   }
 
  private:
+  /// A fixed one is written where it is wanted: copying it there would stop a graph's recording.
+  Tensor own_log_var(at::TensorOptions options) const {
+    if (log_var_.requires_grad()) return log_var_.to(options);
+    return at::full({}, log_var_.item<double>(), options);
+  }
+
   bool per_element_;
   std::vector<std::string> columns_;
   int64_t event_dims_;

@@ -34,15 +34,18 @@ class FullPosterior : public Posterior {
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
     auto parts = parameters.split_with_sizes({latent_, latent_, place_.size(0)}, -1);
     Tensor diagonal = (0.5 * bounded_log_var(parts[1])).exp();
+    if (place_.device() != parameters.device()) place_ = place_.to(parameters.device());
     Tensor below = at::zeros({parameters.size(0), latent_ * latent_}, parameters.options())
-                       .index_copy(1, place_.to(parameters.device()), parts[2]);
+                       .index_copy(1, place_, parts[2]);
     Tensor cholesky = below.view({-1, latent_, latent_}) + diagonal.diag_embed();
     return std::make_unique<FullNormal>(parts[0], cholesky);
   }
 
  private:
   int64_t latent_;
-  Tensor place_;  // of the entries below the diagonal in a row-by-row matrix
+  /// Of the entries below the diagonal in a row-by-row matrix; where parameters last were, since
+  /// copying it there would stop a graph's recording.
+  mutable Tensor place_;
 };
 
 class PointPosterior : public Posterior {

@@ -69,6 +69,12 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
     plan.why.push_back("not the fused engine: " +
                        why_not_fused(config.objective, *plan.fresh.model));
   }
+  if (at::Device device = parse_device(config.device); !device.is_cpu()) {
+    size_t players = make_players(config.objective, plan.fresh.model).size();
+    std::string why_not = why_not_replayed(players, device);
+    plan.why.push_back(why_not.empty() ? "steps are replayed from a graph"
+                                       : "steps are not replayed from a graph: " + why_not);
+  }
   return plan;
 }
 

@@ -5,9 +5,16 @@ namespace elbo {
 
 Batch Batch::to(at::Device device) const {
   Batch out = *this;
-  for (Tensor* t :
-       {&out.x, &out.input, &out.mask, &out.y, &out.lengths, &out.condition, &out.weight}) {
-    if (t->defined()) *t = t->to(device, /*non_blocking=*/true);
+  for (Tensor* t : out.tensors()) {
+    if (t->defined() && t != &out.index) *t = t->to(device, /*non_blocking=*/true);
+  }
+  return out;
+}
+
+Batch Batch::narrow(int64_t first, int64_t n) const {
+  Batch out = *this;
+  for (Tensor* t : out.tensors()) {
+    if (t->defined()) *t = t->narrow(0, first, n);
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+
 #include "elbo/tensor/torch.h"
 
 namespace elbo {
@@ -18,7 +20,14 @@ struct Batch {
 
   int64_t size() const { return x.size(0); }
   const Tensor& encoder_input() const { return input.defined() ? input : x; }
+  /// All but the index there.
   Batch to(at::Device device) const;
+  /// The examples first .. first + n - 1.
+  Batch narrow(int64_t first, int64_t n) const;
+  /// Every tensor, whether there is one or not; the index last.
+  std::array<Tensor*, 8> tensors() {
+    return {&x, &input, &mask, &y, &lengths, &condition, &weight, &index};
+  }
 };
 
 }  // namespace elbo

@@ -3,6 +3,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <map>
+
+#include "elbo/core/error.h"
+#include "elbo/core/rng_fill.h"
+
 namespace elbo {
 namespace {
 
@@ -10,39 +15,106 @@ std::span<float> span_of(const Tensor& t) {
   return {t.data_ptr<float>(), static_cast<size_t>(t.numel())};
 }
 
-template <class OnCpu, class OnDevice>
-Tensor draw(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, OnCpu on_cpu,
-            OnDevice on_device) {
-  at::NoGradGuard no_grad;
-  if (options.device().is_cpu()) {
-    Tensor out = at::empty(shape, at::kFloat);
-    on_cpu(span_of(out));
-    return out.to(options.dtype().toScalarType());
-  }
+thread_local NoiseTape* tape_in_use = nullptr;
+
+/// Our own numbers, which are f32.
+template <class Draw>
+void fill_on_cpu(Tensor& out, Draw draw) {
+  if (out.scalar_type() == at::kFloat) return draw(span_of(out));
+  Tensor drawn = at::empty(out.sizes(), at::kFloat);
+  draw(span_of(drawn));
+  out.copy_(drawn);
+}
+
+/// A generator of that device seeded with the next bits.
+at::Generator generator_on(at::Device device, Rng& rng) {
   std::array<uint32_t, 2> words;
   rng.bits(words);
-  at::Generator generator = at::globalContext().defaultGenerator(options.device()).clone();
-  generator.set_current_seed((uint64_t{words[1]} << 32) | words[0]);
+  at::Generator out = at::globalContext().defaultGenerator(device).clone();
+  out.set_current_seed((uint64_t{words[1]} << 32) | words[0]);
+  return out;
+}
+
+void fill_normal(Rng& rng, Tensor& out) {
+  if (!out.is_cpu()) {
+    out.normal_(0, 1, generator_on(out.device(), rng));
+  } else {
+    fill_on_cpu(out, [&](std::span<float> drawn) { rng.normal(drawn); });
+  }
+}
+
+void fill_uniform(Rng& rng, Tensor& out) {
+  if (!out.is_cpu()) {
+    out.uniform_(0, 1, generator_on(out.device(), rng));
+  } else {
+    fill_on_cpu(out, [&](std::span<float> drawn) { rng.uniform(drawn); });
+  }
+}
+
+Tensor draw(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, NoiseTape::Fill fill) {
+  at::NoGradGuard no_grad;
+  if (tape_in_use) return tape_in_use->next(rng, shape, options, fill);
   Tensor out = at::empty(shape, options);
-  on_device(out, generator);
+  fill(rng, out);
   return out;
 }
 
 }  // namespace
 
 Tensor normal(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
-  return draw(
-      rng, shape, options, [&](std::span<float> out) { rng.normal(out); },
-      [](Tensor& out, at::Generator g) { out.normal_(0, 1, g); });
+  return draw(rng, shape, options, fill_normal);
 }
 
 Tensor uniform(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
-  return draw(
-      rng, shape, options, [&](std::span<float> out) { rng.uniform(out); },
-      [](Tensor& out, at::Generator g) { out.uniform_(0, 1, g); });
+  return draw(rng, shape, options, fill_uniform);
 }
 
-Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n) {
+NoiseTape::Use::Use(NoiseTape& tape) {
+  ELBO_ASSERT(!tape_in_use);
+  tape.given_ = 0;
+  tape_in_use = &tape;
+}
+
+NoiseTape::Use::~Use() {
+  tape_in_use->is_recorded_ = true;
+  tape_in_use = nullptr;
+}
+
+Tensor NoiseTape::next(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, Fill fill) {
+  if (!is_recorded_) {
+    Draw draw{rng.at(rng.step()), fill, at::empty(shape, options)};
+    fill(rng, draw.noise);
+    draws_.push_back(draw);
+    ++given_;
+    return draw.noise.clone();  // what the work makes of it must not reach the tape
+  }
+  bool is_known = given_ < draws_.size() && draws_[given_].fill == fill &&
+                  draws_[given_].noise.sizes() == shape;
+  ELBO_CHECK(is_known, Code::failure, "replayed work draws other noise than what was recorded");
+  return draws_[given_++].noise;
+}
+
+void NoiseTape::redraw(uint64_t step) {
+  at::NoGradGuard no_grad;
+  std::map<uint64_t, Rng> by_key;
+  for (Draw& draw : draws_) {
+    auto it = by_key.try_emplace(draw.rng.key(), draw.rng.at(step)).first;
+    draw.fill(it->second, draw.noise);
+  }
+}
+
+bool NoiseTape::can_redraw(uint64_t step) {
+  std::vector<Tensor> drawn;
+  for (const Draw& draw : draws_) drawn.push_back(draw.noise.clone());
+  redraw(step);
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    if (!at::equal(drawn[i], draws_[i].noise)) return false;
+  }
+  return true;
+}
+
+Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n, at::Device device) {
+  if (!device.is_cpu()) return uniform_by_row_by_operators(rng, rows.to(device), n);
   Tensor out = at::empty({rows.size(0), n}, at::kFloat);
   const int64_t* row = rows.data_ptr<int64_t>();
   at::parallel_for(0, rows.size(0), 16, [&](int64_t begin, int64_t end) {
@@ -53,8 +125,33 @@ Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n) {
   return out;
 }
 
+// Words stand in the low halves of i64 elements. A product of two of them wraps to the right bits,
+// and what a shift leaves in the high half is cut off where it would matter.
+Tensor uniform_by_row_by_operators(const Rng& rng, const Tensor& rows, int64_t n) {
+  constexpr int64_t kWord = 0xFFFFFFFF, kLanes = kFillLanes;
+  int64_t groups = (n + 4 * kLanes - 1) / (4 * kLanes);
+  Tensor row = rows.unsqueeze(1), block = at::arange(groups * kLanes, rows.options());
+  Tensor c0 = block.expand({rows.size(0), -1}), c1 = at::zeros_like(block);
+  Tensor c2 = row.bitwise_and(kWord), c3 = row.bitwise_right_shift(32);
+  auto k0 = static_cast<uint32_t>(rng.key()), k1 = static_cast<uint32_t>(rng.key() >> 32);
+  for (int round = 0; round < kPhiloxRounds; ++round, k0 += kPhiloxWeyl0, k1 += kPhiloxWeyl1) {
+    Tensor p0 = c0.bitwise_and(kWord) * int64_t{kPhiloxMultiply0};
+    Tensor p1 = c2.bitwise_and(kWord) * int64_t{kPhiloxMultiply1};
+    c0 = p1.bitwise_right_shift(32).bitwise_xor(c1).bitwise_xor(int64_t{k0});
+    c2 = p0.bitwise_right_shift(32).bitwise_xor(c3).bitwise_xor(int64_t{k1});
+    c1 = p1, c3 = p0;
+  }
+  // [B, groups, 4, lanes]: word w of a group's lane b stands at 16 w + b.
+  Tensor words = at::stack({c0.view({-1, groups, kLanes}), c1.view({-1, groups, kLanes}),
+                            c2.view({-1, groups, kLanes}), c3.view({-1, groups, kLanes})},
+                           2);
+  Tensor out = words.bitwise_right_shift(8).bitwise_and(0xFFFFFF).to(at::kFloat) * 0x1p-24;
+  return out.view({rows.size(0), -1}).narrow(1, 0, n);
+}
+
 Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
   int64_t n = p[0].numel();
+  if (!p.is_cpu()) return (uniform_by_row(rng, rows, n, p.device()).view_as(p) < p).to(at::kFloat);
   Tensor chance = p.contiguous(), out = at::empty_like(chance);
   const int64_t* row = rows.data_ptr<int64_t>();
   at::parallel_for(0, rows.size(0), 16, [&](int64_t begin, int64_t end) {

@@ -34,6 +34,69 @@ TEST(Random, BernoulliByRowIsUniformByRowBelowTheChance) {
                         bernoulli_by_row(rng, rows, p.transpose(1, 2).contiguous())));
 }
 
+TEST(Random, ByRowHasTheSameBitsByOperators) {
+  for (uint64_t seed : {1, 2, 3}) {
+    Rng rng(seed, "rows");
+    Tensor rows = at::tensor({int64_t{7}, int64_t{0}, (int64_t{5} << 32) + 3, int64_t{1} << 31});
+    for (int64_t n : {1, 63, 64, 65, 784}) {
+      EXPECT_TRUE(
+          at::equal(uniform_by_row_by_operators(rng, rows, n), uniform_by_row(rng, rows, n)))
+          << seed << " " << n;
+    }
+  }
+}
+
+/// Work that draws two kinds of noise from two streams, in turn.
+Tensor noisy_work(Rng rng) {
+  Rng other = rng.stream("other");
+  Tensor a = normal(rng, {3, 50}), b = uniform(other, {7}), c = uniform(rng, {70}).mul_(2);
+  return at::cat({a.flatten(), b, c, normal(other, {5}, at::kDouble)});
+}
+
+TEST(NoiseTape, RedrawsWhatTheSameWorkWouldDraw) {
+  Rng rng(1, "tape");
+  NoiseTape tape;
+  for (uint64_t step : {4, 5, 9, 4}) {
+    Tensor expected = noisy_work(rng.at(step));
+    tape.redraw(step);  // of nothing at first
+    NoiseTape::Use use(tape);
+    EXPECT_TRUE(at::equal(noisy_work(rng.at(4)), expected)) << step;
+  }
+}
+
+TEST(NoiseTape, KnowsWhatItCannotRedraw) {
+  auto can_redraw = [](const std::function<void(Rng&)>& between) {
+    Rng rng = Rng(1, "tape").at(4);
+    NoiseTape tape;
+    NoiseTape::Use use(tape);
+    normal(rng, {3});
+    between(rng);
+    normal(rng, {3});
+    return tape.can_redraw(4);
+  };
+  EXPECT_TRUE(can_redraw([](Rng&) {}));
+  EXPECT_FALSE(can_redraw([](Rng& rng) { rng.below(3); }));
+  EXPECT_FALSE(can_redraw([](Rng& rng) { rng = rng.at(7); }));
+}
+
+TEST(NoiseTape, RefusesWorkThatDrawsOtherNoise) {
+  auto error_after = [](const std::function<void(Rng&)>& work) {
+    Rng rng(1);
+    NoiseTape tape;
+    {
+      NoiseTape::Use use(tape);
+      normal(rng, {3});
+    }
+    NoiseTape::Use use(tape);
+    return error_of([&] { work(rng); });
+  };
+  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {3}); }), "");
+  std::string refusal = "failure: replayed work draws other noise than what was recorded";
+  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {4}); }), refusal);
+  EXPECT_EQ(error_after([](Rng& rng) { uniform(rng, {3}); }), refusal);
+  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {3}), normal(rng, {3}); }), refusal);
+}
+
 TEST(Convert, RoundTripsEveryType) {
   for (auto type : {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf,
                     at::kBFloat16, at::kFloat, at::kDouble}) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <optional>
 
 #include "elbo/train/engine.h"
+#include "elbo/train/gradients.h"
 
 namespace elbo {
 namespace {
@@ -12,17 +12,33 @@ struct Seat {
   std::unique_ptr<Player> player;
   std::vector<Tensor> params;
   std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<GradientGraphs> graphs;  // null where nothing is replayed
+
+  Gradients find(const Batch& batch, const Rng& rng, const Time& time) {
+    Tensor weights = weights_at(*player, time, params.at(0).device());
+    Rng own = rng.stream(player->name());
+    if (graphs) return graphs->find(batch, own, weights);
+    return find_gradients(*player, params, batch, own, weights);
+  }
 };
 
 class AutogradEngine : public Engine {
  public:
-  AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options)
+  AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options,
+                 RecordGraph record)
       : clip_(options.clip) {
     for (auto& player : players) {
-      Seat seat{std::move(player), {}, nullptr};
+      Seat seat{std::move(player), {}, nullptr, nullptr};
       seat.params = seat.player->module().parameters();
       seat.optimizer = optimizers().make(options.optimizer, seat.params);
       seats_.push_back(std::move(seat));
+    }
+    Seat& first = seats_.at(0);
+    at::Device device = first.params.at(0).device();
+    if (!record && why_not_replayed(seats_.size(), device).empty()) record = record_on(device);
+    if (record) {
+      first.graphs =
+          std::make_unique<GradientGraphs>(*first.player, first.params, std::move(record));
     }
   }
 
@@ -32,29 +48,24 @@ class AutogradEngine : public Engine {
     out = {};
     std::vector<Tensor> means;
     for (Seat& seat : seats_) {
-      Rng own = rng.stream(seat.player->name());
-      std::vector<Tensor> buffers = seat.player->module().buffers();
-      std::vector<Tensor> kept = clones(buffers);
-      Loss loss = seat.player->loss(batch, own, time);
-      for (Tensor& p : seat.params) p.mutable_grad().reset();
-      loss.total.backward({}, std::nullopt, false, seat.params);
-      double norm = gradient_norm(seat.params);
+      Gradients found = seat.find(batch, rng, time);
+      Tensor numbers = found.numbers.to(at::kCPU);  // waits for the device, once a step
+      double norm = numbers[0].item<double>(), loss = numbers[1].item<double>();
       if (&seat == &seats_.front()) out.gradient_norm = norm;
-      for (auto& [term_name, term] : loss.terms) {
-        out.names.push_back(term_name);
-        means.push_back(term.mean(at::kDouble));
-      }
+      out.names.insert(out.names.end(), found.names.begin(), found.names.end());
+      means.push_back(numbers.narrow(0, 2, numbers.size(0) - 2));
       // The loss is looked at as well: an infinite loss can have a finite gradient.
-      if (!std::isfinite(norm) || !std::isfinite(loss.total.item<double>())) {
+      if (!std::isfinite(norm) || !std::isfinite(loss)) {
         out.finite = false;
         out.broken = where_broken(seat.player->name(), seat.player->module());
-        restore(buffers, kept);
+        restore(seat.player->module().buffers(), found.buffers);
         return out;
       }
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
     }
     for (Seat& seat : seats_) seat.optimizer->step(lr);
-    out.means = means.empty() ? at::zeros({0}, at::kDouble) : at::stack(means);
+    out.means = at::cat(means);
+    tell_of_graphs();
     return out;
   }
 
@@ -74,21 +85,6 @@ class AutogradEngine : public Engine {
   }
 
  private:
-  /// Gives every parameter that the loss did not reach a gradient of zero.
-  static double gradient_norm(std::vector<Tensor>& params) {
-    std::vector<Tensor> grads;
-    for (Tensor& p : params) {
-      if (!p.grad().defined()) p.mutable_grad() = at::zeros_like(p);
-      grads.push_back(p.grad());
-    }
-    // In f32 LibTorch's sum of squares is off by a thousandth for some millions of elements.
-    return at::stack(at::_foreach_norm(grads, 2, at::kDouble)).norm().item<double>();
-  }
-  static std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
-    std::vector<Tensor> out;
-    for (const Tensor& t : tensors) out.push_back(t.clone());
-    return out;
-  }
   /// The forward pass of a bad step has moved running statistics before it was found to be bad.
   static void restore(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) {
     at::NoGradGuard no_grad;
@@ -97,8 +93,16 @@ class AutogradEngine : public Engine {
   static void scale_gradients(const std::vector<Tensor>& params, double factor) {
     for (const Tensor& p : params) p.grad().mul_(factor);
   }
+  void tell_of_graphs() {
+    const GradientGraphs* graphs = seats_.front().graphs.get();
+    if (!graphs || graphs->why_not().empty() || has_told_) return;
+    has_told_ = true;
+    result_.note = "steps are not replayed from a graph: " + graphs->why_not();
+  }
+
   std::vector<Seat> seats_;
   double clip_;
+  bool has_told_ = false;
   StepResult result_;
 };
 
@@ -117,8 +121,14 @@ std::string where_broken(const std::string& player, const torch::nn::Module& mod
 }
 
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
-                                             const EngineOptions& options) {
-  return std::make_unique<AutogradEngine>(std::move(players), options);
+                                             const EngineOptions& options, RecordGraph record) {
+  return std::make_unique<AutogradEngine>(std::move(players), options, std::move(record));
+}
+
+std::string why_not_replayed(size_t players, at::Device device) {
+  if (players > 1) return fmt::format("{} players learn together", players);
+  if (can_record_on(device)) return "";
+  return "this LibTorch records no graphs on " + c10::DeviceTypeName(device.type(), true);
 }
 
 }  // namespace elbo

@@ -8,6 +8,7 @@
 #include "elbo/kernels/gemm.h"
 #include "elbo/objectives/objective.h"
 #include "elbo/train/optimizer.h"
+#include "elbo/train/step_graph.h"
 
 namespace elbo {
 
@@ -26,6 +27,7 @@ struct StepResult {
   bool finite = true;     ///< false: some loss or gradient was not finite and no weight was moved
   std::string broken;     ///< where that was first seen
   double operations = 0;  ///< floating-point ones of the networks' products; 0 where not counted
+  std::string note;       ///< what changed in how steps are made
 };
 
 /// One training step. Each player's loss is taken in turn, at the weights as the step found them,
@@ -46,9 +48,15 @@ class Engine {
   virtual NamedTensors state() const = 0;
 };
 
-/// Runs any objective by LibTorch's autograd.
+/// Runs any objective by LibTorch's autograd. Of a lone player the way from the batch to the
+/// gradients is recorded as a graph and replayed (train/gradients.h), by `record` where that is
+/// given, else wherever why_not_replayed() finds no fault.
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
-                                             const EngineOptions& options);
+                                             const EngineOptions& options,
+                                             RecordGraph record = nullptr);
+
+/// Why autograd's steps are not replayed from a graph; empty when they are.
+std::string why_not_replayed(size_t players, at::Device device);
 
 /// Runs flat VAEs and autoencoders as one pass of the kernels, planned in advance, with
 /// at::get_num_threads() threads. The model must be one that why_not_fused finds no fault with.

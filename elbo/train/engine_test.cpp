@@ -33,7 +33,7 @@ class ToyPlayer : public Player {
         loss_(std::move(loss)) {}
   std::string name() const override { return name_; }
   torch::nn::Module& module() override { return *own_; }
-  Loss loss(const Batch&, Rng&, const Time&) override {
+  Loss loss(const Batch&, Rng&, const Tensor&) override {
     Tensor total = loss_(own_->w, other_->w);
     return {total, {{name_ + "_loss", total.detach()}}};
   }

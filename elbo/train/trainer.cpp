@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "elbo/data/device_batches.h"
 #include "elbo/tensor/threads.h"
 #include "elbo/train/checkpoint.h"
 #include "elbo/train/ema.h"
@@ -75,6 +76,9 @@ class Trainer {
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
     if (!resume) check_stopping();
+    if (!c_.device.is_cpu()) {
+      device_batches_ = DeviceBatches::try_make(data_, *c_.trained.pipeline, c_.device);
+    }
     log_ = std::make_unique<MetricsLog>(c_.folder, progress_.epoch, c_.train.tensorboard);
     last_save_ = Clock::now();
     while (progress_.epoch < c_.train.epochs && !out_of_patience()) {
@@ -164,9 +168,9 @@ class Trainer {
     watched_term(c_.held_out(model_, *c_.trained.pipeline, *subset(c_.data.valid, {0})));
   }
 
+  TransformNoise noise(int64_t epoch) const { return TransformNoise::for_training(c_.seed, epoch); }
   Batch prepare(std::span<const int64_t> rows, int64_t epoch) const {
-    TransformNoise noise = TransformNoise::for_training(c_.seed, epoch);
-    return c_.trained.pipeline->apply(data_.get(rows), noise).to(c_.device);
+    return c_.trained.pipeline->apply(data_.get(rows), noise(epoch)).to(c_.device);
   }
 
   /// False when the stop flag rose.
@@ -203,7 +207,8 @@ class Trainer {
     int64_t begin = progress_.step_in_epoch * c_.train.batch;
     int64_t end = std::min(begin + c_.train.batch, data_.size());
     std::span<const int64_t> rows(order.data() + begin, static_cast<size_t>(end - begin));
-    Batch batch = prepare(rows, progress_.epoch);
+    Batch batch = device_batches_ ? device_batches_->get(order, begin, end, noise(progress_.epoch))
+                                  : prepare(rows, progress_.epoch);
     if (progress_.epoch == 0) check_support(batch, "train");  // the first look at all rows
     Time time{progress_.step,
               static_cast<double>(progress_.epoch) +
@@ -214,6 +219,7 @@ class Trainer {
     const StepResult& result = engine_->step(batch, rng, time, lr);
     ++progress_.step;
     operations_ += result.operations;
+    if (!result.note.empty()) note(result.note);
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
@@ -380,6 +386,7 @@ class Trainer {
   Precision precision_ = Precision::f32;  // of the engine's products
   Progress progress_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<DeviceBatches> device_batches_;  // null where batches are made on the CPU
   std::unique_ptr<Ema> ema_;
   NamedTensors best_weights_, snapshot_model_, snapshot_engine_, snapshot_ema_;
   int64_t snapshot_step_ = 0;

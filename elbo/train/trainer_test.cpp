@@ -120,7 +120,7 @@ class LinearPlayer : public Player {
   }
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return module_; }
-  Loss loss(const Batch&, Rng&, const Time&) override {
+  Loss loss(const Batch&, Rng&, const Tensor&) override {
     return {(slope_ * module_.parameters()[0]).sum(), {}};
   }
 
