@@ -96,6 +96,12 @@ void Rng::uniform(std::span<float> out) {
   });
 }
 
+void Rng::bernoulli(std::span<const uint8_t> p, std::span<float> out) {
+  ELBO_ASSERT(p.size() == out.size());
+  uniform(out);
+  rng_fills(isa()).below(p.data(), out.data(), out.size());
+}
+
 void Rng::normal(std::span<float> out) {
   block_ += fill_groups(out, [&](float* p, size_t groups, uint64_t offset) {
     rng_fills(isa()).normal(key_, step_, block_ + offset, p, groups);

@@ -31,6 +31,8 @@ class Rng {
   void bits(std::span<uint32_t> out);
   /// Uniform on [0, 1): multiples of 2^-24.
   void uniform(std::span<float> out);
+  /// Ones with the chances p / 255, else zeros: uniform() < p / 255. Both of one size.
+  void bernoulli(std::span<const uint8_t> p, std::span<float> out);
   /// Standard normal by Box-Muller; |value| <= 5.78.
   void normal(std::span<float> out);
 

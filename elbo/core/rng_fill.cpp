@@ -158,9 +158,13 @@ void fill_normal(uint64_t key, uint64_t step, uint64_t block, float* out, size_t
   }
 }
 
+void below(const uint8_t* chances, float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = x[i] < static_cast<float>(chances[i]) / 255.0f ? 1 : 0;
+}
+
 }  // namespace
 
 extern const RngFills kRngFills;
-const RngFills kRngFills = {fill_bits, fill_uniform, fill_normal};
+const RngFills kRngFills = {fill_bits, fill_uniform, fill_normal, below};
 
 }  // namespace elbo::ELBO_ISA

@@ -22,6 +22,8 @@ struct RngFills {
   void (*bits)(uint64_t key, uint64_t step, uint64_t block, uint32_t* out, size_t groups);
   void (*uniform)(uint64_t key, uint64_t step, uint64_t block, float* out, size_t groups);
   void (*normal)(uint64_t key, uint64_t step, uint64_t block, float* out, size_t groups);
+  /// x <- 1 where x < chance / 255, else 0, of n elements.
+  void (*below)(const uint8_t* chances, float* x, size_t n);
 };
 
 const RngFills& rng_fills(Isa isa);

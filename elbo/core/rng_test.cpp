@@ -41,14 +41,19 @@ TEST(Rng, FillEqualsThePublishedGenerator) {
 
 TEST(Rng, EveryInstructionSetGivesTheSameBits) {
   const size_t groups = 9;
+  std::vector<uint8_t> chances;
+  for (size_t i = 0; i <= groups * kFillGroup; ++i) chances.push_back(static_cast<uint8_t>(i * 7));
   auto fill = [&](Isa isa, uint64_t block) {
     const RngFills& fills = rng_fills(isa);
-    std::vector<uint32_t> out(3 * groups * kFillGroup + 1);
+    std::vector<uint32_t> out(4 * groups * kFillGroup + 1);
     auto* words = out.data() + 1;  // misaligned for every vector length
     auto* floats = reinterpret_cast<float*>(words);
     fills.bits(11, 0x123456789A, block, words, groups);
     fills.uniform(11, 0x123456789A, block, floats + groups * kFillGroup, groups);
     fills.normal(11, 0x123456789A, block, floats + 2 * groups * kFillGroup, groups);
+    float* bits = floats + 3 * groups * kFillGroup;
+    fills.uniform(11, 0x123456789A, block, bits, groups);
+    fills.below(chances.data() + 1, bits, groups * kFillGroup);
     return out;
   };
   for (Isa isa : kIsas) {
@@ -57,6 +62,18 @@ TEST(Rng, EveryInstructionSetGivesTheSameBits) {
       EXPECT_EQ(fill(isa, block), fill(Isa::scalar, block)) << isa_name(isa) << " " << block;
     }
   }
+}
+
+TEST(Rng, BernoulliIsUniformBelowTheChance) {
+  std::vector<uint8_t> chances(777);
+  for (size_t i = 0; i < chances.size(); ++i) chances[i] = static_cast<uint8_t>(i);
+  std::vector<float> drawn(777), uniform(777);
+  Rng a(1, "a", 5), b(1, "a", 5);
+  a.bernoulli(chances, drawn), b.uniform(uniform);
+  for (size_t i = 0; i < chances.size(); ++i) {
+    EXPECT_EQ(drawn[i], uniform[i] < static_cast<float>(chances[i]) / 255 ? 1 : 0);
+  }
+  EXPECT_EQ(a.uniform(), b.uniform());  // both have drawn as much
 }
 
 TEST(Rng, SameKeySameNumbersWhateverTheLength) {

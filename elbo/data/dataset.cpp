@@ -27,16 +27,16 @@ class RawDataset : public Dataset {
   }
   int64_t size() const override { return size_; }
   const Schema& schema() const override { return schema_; }
-  Batch get(std::span<const int64_t> rows) const override {
+  Batch get_stored(std::span<const int64_t> rows) const override {
     Batch out;
     out.index = at::empty({static_cast<int64_t>(rows.size())}, at::kLong);
     std::copy(rows.begin(), rows.end(), out.index.data_ptr<int64_t>());
     if (on_disk_) {
       RawSet set = on_disk_->read(rows);
-      out.x = as_event(set.x).to(at::kFloat);
+      out.x = as_event(set.x);
       if (!set.mask.empty()) out.mask = to_tensor(set.mask).to(at::kFloat);
     } else {
-      out.x = select(x_, out.index).to(at::kFloat);
+      out.x = select(x_, out.index);
       if (mask_.defined()) out.mask = select(mask_, out.index).to(at::kFloat);
     }
     if (y_.defined()) out.y = select(y_, out.index);
@@ -79,11 +79,11 @@ class Subset : public Dataset {
   }
   int64_t size() const override { return static_cast<int64_t>(rows_.size()); }
   const Schema& schema() const override { return base_->schema(); }
-  Batch get(std::span<const int64_t> rows) const override {
+  Batch get_stored(std::span<const int64_t> rows) const override {
     std::vector<int64_t> mapped;
     mapped.reserve(rows.size());
     for (int64_t row : rows) mapped.push_back(rows_.at(static_cast<size_t>(row)));
-    return base_->get(mapped);
+    return base_->get_stored(mapped);
   }
   DatasetPtr on(at::Device device, int64_t most_bytes) const override {
     DatasetPtr base = base_->on(device, most_bytes);
@@ -96,6 +96,12 @@ class Subset : public Dataset {
 };
 
 }  // namespace
+
+Batch Dataset::get(std::span<const int64_t> rows) const {
+  Batch out = get_stored(rows);
+  out.x = out.x.to(at::kFloat);
+  return out;
+}
 
 DatasetPtr make_dataset(const RawSet& set, Schema schema) {
   return std::make_shared<RawDataset>(set, std::move(schema));

@@ -20,7 +20,9 @@ class Dataset {
   virtual int64_t size() const = 0;
   virtual const Schema& schema() const = 0;
   /// The examples at these rows, as they stand in the source; x f32, Batch::index filled.
-  virtual Batch get(std::span<const int64_t> rows) const = 0;
+  Batch get(std::span<const int64_t> rows) const;
+  /// The same with x in the source's own element type.
+  virtual Batch get_stored(std::span<const int64_t> rows) const = 0;
   /// The same with its tensors on that device, where it then gives batches (their index stays on
   /// the CPU); null where it stays on disk or is more than `most_bytes`.
   virtual std::shared_ptr<const Dataset> on(at::Device /*device*/, int64_t /*most_bytes*/) const {

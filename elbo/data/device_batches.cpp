@@ -45,7 +45,7 @@ Batch DeviceBatches::get(std::span<const int64_t> order, int64_t begin, int64_t 
     end_ = std::min(std::max(end, begin + n), static_cast<int64_t>(order.size()));
     noise_ = noise.each_use.key();
     auto rows = order.subspan(static_cast<size_t>(begin_), static_cast<size_t>(end_ - begin_));
-    ready_ = pipeline_->apply(data_->get(rows), noise);
+    ready_ = pipeline_->apply(data_->get_stored(rows), noise);
   }
   return ready_.narrow(begin - begin_, end - begin);
 }

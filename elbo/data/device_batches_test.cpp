@@ -30,7 +30,9 @@ class Counted : public Dataset {
   Counted(DatasetPtr base, int64_t& calls) : base_(std::move(base)), calls_(calls) {}
   int64_t size() const override { return base_->size(); }
   const Schema& schema() const override { return base_->schema(); }
-  Batch get(std::span<const int64_t> rows) const override { return ++calls_, base_->get(rows); }
+  Batch get_stored(std::span<const int64_t> rows) const override {
+    return ++calls_, base_->get_stored(rows);
+  }
   DatasetPtr on(at::Device device, int64_t most) const override {
     DatasetPtr moved = base_->on(device, most);
     return moved ? std::make_shared<Counted>(moved, calls_) : nullptr;

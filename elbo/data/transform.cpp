@@ -132,14 +132,17 @@ struct BinariseOptions {
 
 class Binarise : public Transform {
  public:
+  bool takes_bytes() const override { return options_.mode != "threshold"; }
   Binarise(BinariseOptions options, const Schema& schema)
       : options_(std::move(options)), columns_(schema.columns) {}
   void apply(Batch& batch, const TransformNoise& noise) const override {
     if (options_.mode == "threshold") {
       batch.x = (batch.x > options_.threshold).to(at::kFloat);
     } else {
-      check_unit(batch.x, "x to be binarised", columns_,
-                 "Put `unit` (for bytes) or `min-max` (for columns) before `binarise`.");
+      if (batch.x.scalar_type() != at::kByte) {
+        check_unit(batch.x, "x to be binarised", columns_,
+                   "Put `unit` (for bytes) or `min-max` (for columns) before `binarise`.");
+      }
       const Rng& rng = options_.mode == "once" ? noise.once : noise.each_use;
       batch.x = bernoulli_by_row(rng.stream("binarise"), batch.index, batch.x);
     }
@@ -222,6 +225,7 @@ Pipeline::Pipeline(const std::vector<Part>& parts, const Schema& schema) : parts
     std::replace(name.begin(), name.end(), '-', '_');
     steps_.push_back(register_module(name, transforms().make(part, schema)));
   }
+  starts_from_bytes_ = steps_.size() > 1 && parts[0].type == "unit" && steps_[1]->takes_bytes();
 }
 
 std::vector<Part> Pipeline::parts_of_x() const {
@@ -247,7 +251,13 @@ void Pipeline::fit(const Dataset& train) {
 
 Batch Pipeline::apply(Batch batch, const TransformNoise& noise) const {
   at::NoGradGuard no_grad;
-  for (const auto& step : steps_) step->apply(batch, noise);
+  size_t first = 0;
+  if (batch.x.scalar_type() == at::kByte && starts_from_bytes_) {
+    first = 1;
+  } else {
+    batch.x = batch.x.to(at::kFloat);
+  }
+  for (size_t i = first; i < steps_.size(); ++i) steps_[i]->apply(batch, noise);
   return batch;
 }
 

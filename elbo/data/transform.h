@@ -33,6 +33,9 @@ class Transform : public torch::nn::Module {
   virtual Tensor invert(const Tensor& x) const { return x; }
   /// Whether no step may follow, because this one makes a Batch::input that is not x.
   virtual bool comes_last() const { return false; }
+  /// Whether apply() understands an x of bytes as x / 255, so that `unit` before it may be left
+  /// out.
+  virtual bool takes_bytes() const { return false; }
 };
 
 const Family<std::shared_ptr<Transform>, const Schema&>& transforms();
@@ -43,6 +46,7 @@ class Pipeline : public torch::nn::Module {
  public:
   Pipeline(const std::vector<Part>& parts, const Schema& schema);
   void fit(const Dataset& train);
+  /// x as Dataset::get or get_stored gives it: the result is the same.
   Batch apply(Batch batch, const TransformNoise& noise) const;
   Tensor invert(const Tensor& x) const;
   const std::vector<Part>& parts() const { return parts_; }
@@ -52,6 +56,7 @@ class Pipeline : public torch::nn::Module {
  private:
   std::vector<Part> parts_;
   std::vector<std::shared_ptr<Transform>> steps_;
+  bool starts_from_bytes_ = false;  // the first is `unit`, and the second needs it only for others
 };
 
 }  // namespace elbo

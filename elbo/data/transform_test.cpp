@@ -269,6 +269,27 @@ TEST(Pipeline, FitsEachStepOnWhatReachesIt) {
   EXPECT_LT(max_difference(pipeline.invert(z), x), 1e-4);
 }
 
+// A pipeline that could binarise bytes as they are makes of them what it makes of f32.
+TEST(Pipeline, MakesTheSameOfBytesAsTheyAreStored) {
+  RawSet raw;
+  raw.x = to_array(at::arange(256 * 40).remainder(256).view({40, 256}).to(at::kByte));
+  raw.mask = to_array((at::arange(256 * 40).remainder(7) > 0).view({40, 256}).to(at::kByte));
+  DatasetPtr data = make_dataset(raw, table_schema(256));
+  std::vector<int64_t> all(40);
+  std::iota(all.begin(), all.end(), 0);
+  ASSERT_EQ(data->get_stored(all).x.scalar_type(), at::kByte);
+  TransformNoise noise = TransformNoise::for_training(1, 0);
+  for (const char* mode : {"mode = 'dynamic'", "mode = 'once'", "mode = 'threshold'"}) {
+    for (const std::vector<Part>& parts :
+         {std::vector<Part>{"unit", part("binarise", mode)}, {"unit"}, {}}) {
+      Pipeline pipeline(parts, data->schema());
+      Tensor x = pipeline.apply(data->get_stored(all), noise).x;
+      EXPECT_EQ(x.scalar_type(), at::kFloat);
+      EXPECT_TRUE(at::equal(x, pipeline.apply(data->get(all), noise).x)) << mode << parts.size();
+    }
+  }
+}
+
 TEST(Pipeline, NothingFollowsTheStepThatComesLast) {
   EXPECT_EQ(
       error_of([] {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tensor/random.h"
 
-#include <ATen/Parallel.h>
-
+#include <algorithm>
 #include <map>
 
 #include "elbo/core/error.h"
 #include "elbo/core/rng_fill.h"
+#include "elbo/tensor/threads.h"
 
 namespace elbo {
 namespace {
@@ -57,6 +57,19 @@ Tensor draw(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, NoiseTap
   Tensor out = at::empty(shape, options);
   fill(rng, out);
   return out;
+}
+
+/// draw(rng.at(rows[b]), b, row b of out [B, n]) for every b.
+template <class Draw>
+void for_each_row(const Rng& rng, const Tensor& rows, const Tensor& out, int64_t n, Draw draw) {
+  constexpr int64_t kRows = 8;
+  const int64_t* row = rows.data_ptr<int64_t>();
+  float* x = out.data_ptr<float>();
+  share_loop((rows.size(0) + kRows - 1) / kRows, [&](int64_t turn) {
+    for (int64_t b = turn * kRows; b < std::min(rows.size(0), (turn + 1) * kRows); ++b) {
+      draw(rng.at(static_cast<uint64_t>(row[b])), b, std::span<float>(x + b * n, size_t(n)));
+    }
+  });
 }
 
 }  // namespace
@@ -116,12 +129,7 @@ bool NoiseTape::can_redraw(uint64_t step) {
 Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n, at::Device device) {
   if (!device.is_cpu()) return uniform_by_row_by_operators(rng, rows.to(device), n);
   Tensor out = at::empty({rows.size(0), n}, at::kFloat);
-  const int64_t* row = rows.data_ptr<int64_t>();
-  at::parallel_for(0, rows.size(0), 16, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      rng.at(static_cast<uint64_t>(row[b])).uniform(span_of(out).subspan(size_t(b * n), size_t(n)));
-    }
-  });
+  for_each_row(rng, rows, out, n, [](Rng own, int64_t, std::span<float> x) { own.uniform(x); });
   return out;
 }
 
@@ -151,16 +159,17 @@ Tensor uniform_by_row_by_operators(const Rng& rng, const Tensor& rows, int64_t n
 
 Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
   int64_t n = p[0].numel();
-  if (!p.is_cpu()) return (uniform_by_row(rng, rows, n, p.device()).view_as(p) < p).to(at::kFloat);
-  Tensor chance = p.contiguous(), out = at::empty_like(chance);
-  const int64_t* row = rows.data_ptr<int64_t>();
-  at::parallel_for(0, rows.size(0), 16, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const float* threshold = chance.data_ptr<float>() + b * n;
-      float* x = out.data_ptr<float>() + b * n;
-      rng.at(static_cast<uint64_t>(row[b])).uniform({x, size_t(n)});
-      for (int64_t i = 0; i < n; ++i) x[i] = x[i] < threshold[i] ? 1.0f : 0.0f;
-    }
+  bool has_bytes = p.scalar_type() == at::kByte;
+  if (!p.is_cpu()) {
+    Tensor chance = has_bytes ? p.to(at::kFloat) / 255 : p;
+    return (uniform_by_row(rng, rows, n, p.device()).view_as(p) < chance).to(at::kFloat);
+  }
+  Tensor chance = p.contiguous(), out = at::empty(p.sizes(), at::kFloat);
+  for_each_row(rng, rows, out, n, [&](Rng own, int64_t b, std::span<float> x) {
+    if (has_bytes) return own.bernoulli({chance.data_ptr<uint8_t>() + b * n, x.size()}, x);
+    const float* threshold = chance.data_ptr<float>() + b * n;
+    own.uniform(x);
+    for (int64_t i = 0; i < n; ++i) x[size_t(i)] = x[size_t(i)] < threshold[i] ? 1.0f : 0.0f;
   });
   return out;
 }

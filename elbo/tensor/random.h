@@ -19,8 +19,8 @@ Tensor uniform(Rng& rng, at::IntArrayRef shape, at::TensorOptions options = at::
 Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n, at::Device device = at::kCPU);
 /// The same bits by LibTorch's operators, where rows are: what other devices than the CPU do.
 Tensor uniform_by_row_by_operators(const Rng& rng, const Tensor& rows, int64_t n);
-/// Ones with the chances p [B, ...] f32, zeros otherwise: uniform_by_row < p in one pass, where p
-/// is. rows [B] i64 on the CPU.
+/// Ones with the chances p [B, ...], zeros otherwise, f32: uniform_by_row < p in one pass, where p
+/// is; p is f32, or bytes that stand for p / 255. rows [B] i64 on the CPU.
 Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p);
 
 /// The noise of work that is recorded at one step and replayed at others. While a Use of the tape

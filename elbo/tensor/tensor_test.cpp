@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include <atomic>
 
 #include "elbo/tensor/convert.h"
 #include "elbo/tensor/random.h"
 #include "elbo/tensor/tensor_file.h"
 #include "elbo/tensor/testing.h"
+#include "elbo/tensor/threads.h"
 
 namespace elbo {
 namespace {
@@ -32,6 +36,28 @@ TEST(Random, BernoulliByRowIsUniformByRowBelowTheChance) {
   EXPECT_TRUE(at::equal(bernoulli_by_row(rng, rows, p), expected));
   EXPECT_TRUE(at::equal(bernoulli_by_row(rng, rows, p.transpose(1, 2)),
                         bernoulli_by_row(rng, rows, p.transpose(1, 2).contiguous())));
+}
+
+TEST(Threads, LoopsGoWhereTheOneThreadSends) {
+  auto sum = [] {
+    std::atomic<int64_t> out = 0;
+    share_loop(100, [&](int64_t i) { out += i; });
+    return out.load();
+  };
+  EXPECT_EQ(sum(), 4950);
+  int64_t seen = 0;
+  {
+    OneThread one([&](int64_t turns, const auto& turn) { seen += turns, one_by_one(turns, turn); });
+    EXPECT_EQ(at::get_num_threads(), 1);
+    EXPECT_EQ(sum(), 4950);
+    {
+      OneThread inner;
+      EXPECT_EQ(sum(), 4950);
+    }
+    EXPECT_EQ(sum(), 4950);
+  }
+  EXPECT_EQ(sum(), 4950);
+  EXPECT_EQ(seen, 200);
 }
 
 TEST(Random, ByRowHasTheSameBitsByOperators) {

@@ -4,8 +4,32 @@
 #include <ATen/Parallel.h>
 
 namespace elbo {
+namespace {
 
-OneThread::OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-OneThread::~OneThread() { at::set_num_threads(before_); }
+thread_local const ShareLoop* share_in_use = nullptr;
+
+}  // namespace
+
+void one_by_one(int64_t turns, const std::function<void(int64_t)>& turn) {
+  for (int64_t i = 0; i < turns; ++i) turn(i);
+}
+
+OneThread::OneThread(ShareLoop share)
+    : before_(at::get_num_threads()), share_(std::move(share)), outer_(share_in_use) {
+  at::set_num_threads(1);
+  share_in_use = &share_;
+}
+
+OneThread::~OneThread() {
+  share_in_use = outer_;
+  at::set_num_threads(before_);
+}
+
+void share_loop(int64_t turns, const std::function<void(int64_t)>& turn) {
+  if (share_in_use) return (*share_in_use)(turns, turn);
+  at::parallel_for(0, turns, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) turn(i);
+  });
+}
 
 }  // namespace elbo

@@ -4,9 +4,22 @@
 #include <algorithm>
 
 #include "elbo/kernels/update.h"
+#include "elbo/tensor/threads.h"
 #include "elbo/train/weights.h"
 
 namespace elbo {
+
+namespace {
+
+void average(float decay, const float* from, int64_t n, float* to) {
+  constexpr int64_t kPiece = 16384;
+  share_loop((n + kPiece - 1) / kPiece, [&](int64_t i) {
+    int64_t at = i * kPiece;
+    update_kernels(isa()).average(decay, to + at, from + at, std::min(kPiece, n - at));
+  });
+}
+
+}  // namespace
 
 Ema::Ema(const Model& model, double decay) : decay_(decay) {
   if (decay > 0) shadow_ = copy_of(state_of(model));
@@ -24,8 +37,8 @@ void Ema::update(const Model& model, int64_t step) {
     if (!from.is_floating_point()) {
       to.copy_(from);
     } else if (from.is_cpu() && from.scalar_type() == at::kFloat && from.is_contiguous()) {
-      update_kernels(isa()).average(static_cast<float>(decay), to.data_ptr<float>(),
-                                    from.data_ptr<float>(), from.numel());
+      average(static_cast<float>(decay), from.data_ptr<float>(), from.numel(),
+              to.data_ptr<float>());
     } else {
       to.lerp_(from, 1 - decay);
     }

@@ -7,6 +7,7 @@
 
 #include "elbo/kernels/gemm.h"
 #include "elbo/objectives/objective.h"
+#include "elbo/tensor/threads.h"
 #include "elbo/train/optimizer.h"
 #include "elbo/train/step_graph.h"
 
@@ -38,6 +39,10 @@ class Engine {
   virtual std::string name() const = 0;
   /// Whether its steps run on threads of its own, beside which LibTorch's would only spin.
   virtual bool has_own_threads() const { return false; }
+  /// Calls turn(i) for i in [0, turns) on these.
+  virtual void share(int64_t turns, const std::function<void(int64_t)>& turn) {
+    one_by_one(turns, turn);
+  }
   /// Floating-point operations per second that its threads could do at most, as measured once; 0
   /// where steps do not count theirs.
   virtual double peak() { return 0; }

@@ -73,23 +73,21 @@ TEST(FusedEngine, AgreesWithAutogradOnAnyFlatVae) {
   }
 }
 
-// bf16 rounds to 8 bits where f32 has 24. A few draws magnify that (a small variance learned for
-// each element), and other weights do not share it.
+// bf16 rounds to 8 bits where f32 has 24. A few draws magnify that: a small variance learned for
+// each element, a batch norm of channels that hardly vary.
 TEST(FusedEngine, AgreesWithAutogradInBf16AsFarAsItRounds) {
   std::vector<double> gradients;
-  int64_t again = 0;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     Case c = draw(seed);
     c.engine.precision = Precision::bf16;
     EngineDifference d = difference_of(c, seed);
+    EXPECT_LE(d.term, EngineDifference::allowed(Precision::bf16)) << c.text();
     gradients.push_back(d.gradient);
-    if (!d.agrees(Precision::bf16) && ++again <= 4) d = difference_of(c, seed + 1000);
-    EXPECT_TRUE(d.agrees(Precision::bf16))
-        << c.text() << ": terms " << d.term << ", gradient " << d.gradient << " in " << d.where;
   }
   std::sort(gradients.begin(), gradients.end());
-  EXPECT_LT(gradients[30], 5e-3);
   EXPECT_GT(gradients[30], 1e-3);  // or it was not bf16
+  EXPECT_LT(gradients[30], 5e-3);
+  EXPECT_LT(gradients[54], EngineDifference::allowed(Precision::bf16));
 }
 
 /// Every parameter and buffer in one row.

@@ -56,7 +56,7 @@ class FaultyDataset : public Dataset {
       : base_(std::move(base)), is_bad_(std::move(is_bad)) {}
   int64_t size() const override { return base_->size(); }
   const Schema& schema() const override { return base_->schema(); }
-  Batch get(std::span<const int64_t> rows) const override {
+  Batch get_stored(std::span<const int64_t> rows) const override {
     Batch out = base_->get(rows);
     if (is_bad_(calls_++)) out.x.fill_(1e30F);
     return out;

@@ -170,7 +170,7 @@ class Trainer {
 
   TransformNoise noise(int64_t epoch) const { return TransformNoise::for_training(c_.seed, epoch); }
   Batch prepare(std::span<const int64_t> rows, int64_t epoch) const {
-    return c_.trained.pipeline->apply(data_.get(rows), noise(epoch)).to(c_.device);
+    return c_.trained.pipeline->apply(data_.get_stored(rows), noise(epoch)).to(c_.device);
   }
 
   /// False when the stop flag rose.
@@ -188,7 +188,9 @@ class Trainer {
 
   bool run_steps(const std::vector<int64_t>& order) {
     std::optional<OneThread> one_thread;
-    if (engine_->has_own_threads()) one_thread.emplace();
+    if (engine_->has_own_threads()) {
+      one_thread.emplace([this](int64_t n, const auto& turn) { engine_->share(n, turn); });
+    }
     auto started = Clock::now();
     double before = progress_.epoch_seconds;
     operations_ = 0;
