@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "elbo/core/cpu.h"
 #include "elbo/fused/testing.h"
 
 namespace elbo::fused {

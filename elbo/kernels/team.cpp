@@ -12,7 +12,6 @@
 namespace elbo {
 namespace {
 
-constexpr int kSpins = 1000;  // some tens of microseconds
 constexpr int kBits = 20;
 constexpr uint64_t kTurnMask = (uint64_t{1} << kBits) - 1;
 constexpr uint64_t kLoopMask = (uint64_t{1} << 24) - 1;
@@ -24,6 +23,30 @@ void pause() {
   std::this_thread::yield();
 #endif
 }
+
+/// How often a thread looks before it sleeps: some tens of microseconds while that is long enough,
+/// hardly at all on a machine whose other threads do not come, where it would only use up the turn
+/// of the thread it waits for.
+class Patience {
+ public:
+  /// Looks until is_over() or patience ends; returns the former.
+  template <class IsOver>
+  bool look(IsOver is_over) {
+    for (int i = 0; i < looks_; ++i) {
+      if (is_over()) {
+        looks_ = looks_ * 2 < kMost ? looks_ * 2 : kMost;
+        return true;
+      }
+      pause();
+    }
+    looks_ = looks_ / 4 > kLeast ? looks_ / 4 : kLeast;
+    return is_over();
+  }
+
+ private:
+  static constexpr int kMost = 1000, kLeast = 20;
+  int looks_ = kMost;
+};
 
 /// Asks for short turns on the processor, which come as much more often. On a busy machine a member
 /// that waits for its turn holds up all others, and the machine's own turns of milliseconds are
@@ -74,10 +97,8 @@ void Team::start(int64_t turns, Call call, void* turn) {
   loop_.store(static_cast<int>(loop), std::memory_order_release);
   loop_.notify_all();
   work(0, number);
-  for (int i = 0; i < kSpins; ++i) {
-    if (open_.load(std::memory_order_acquire) == 0) return;
-    pause();
-  }
+  static thread_local Patience patience;
+  if (patience.look([this] { return open_.load(std::memory_order_acquire) == 0; })) return;
   for (int left; (left = open_.load(std::memory_order_acquire)) != 0;) {
     open_.wait(left, std::memory_order_acquire);
   }
@@ -101,19 +122,16 @@ void Team::work(int member, uint64_t loop) {
 
 void Team::serve(int member) {
   ask_for_short_turns();
+  Patience patience;
   for (int seen = 0;;) {
-    int now = loop_.load(std::memory_order_acquire);
-    for (int i = 0; now == seen && i < kSpins; ++i) {
-      pause();
-      now = loop_.load(std::memory_order_acquire);
-    }
-    if (now == seen) {
+    auto now = [this] { return loop_.load(std::memory_order_acquire); };
+    if (!patience.look([&] { return now() != seen; })) {
       loop_.wait(seen, std::memory_order_acquire);
       continue;
     }
     if (is_over_) return;
-    seen = now;
-    work(member, static_cast<uint32_t>(now) & kLoopMask);
+    seen = now();
+    work(member, static_cast<uint32_t>(seen) & kLoopMask);
   }
 }
 
