@@ -17,6 +17,7 @@ inline void store_pairs(uint32_t* p, Pairs x) {
   store(reinterpret_cast<float*>(p), reinterpret_cast<Vec>(x));
 }
 
+/// The nearest bf16, ties to even, of each lane of both.
 #if defined(__AVX512BF16__)
 inline Pairs pair_up(Vec lower, Vec higher) {
   const __m512i places = _mm512_set_epi32(
@@ -26,7 +27,6 @@ inline Pairs pair_up(Vec lower, Vec higher) {
   return reinterpret_cast<Pairs>(_mm512_permutexvar_epi16(places, halves));
 }
 #else
-/// The nearest bf16, ties to even, in the lower half of each lane.
 inline Pairs round_to_bf16(Vec x) {
   auto bits = reinterpret_cast<Pairs>(x);
   Pairs nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;

@@ -36,7 +36,8 @@ inline void pack_neighbours(const float* from, int64_t n, uint32_t* out) {
   store_pairs(out, pair_neighbours(load_n(from + i, first), b));
 }
 
-/// A row of op(A) that lies in pieces. What one piece writes beyond its end the next one mends.
+/// A row of op(A) that lies in pieces. What one piece writes beyond its end the next one mends, and
+/// what the last one writes the next row; `out` has room for a vector more.
 inline void pack_a_row(const Gemm& g, const Chain& chain, const float* row, uint32_t* out) {
   if (chain.pieces == 1 || chain.depth % 2 == 0) {
     for (int64_t piece = 0; piece < chain.pieces; ++piece, row += g.a_piece_stride) {
@@ -77,7 +78,7 @@ void pack_columns(const Gemm& g, const Chain& chain, int64_t row, int64_t height
   }
 }
 
-/// Rows of op(A) as [height, kPairs].
+/// Rows of op(A) as [height, kPairs], and room for a vector more.
 void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint32_t* out) {
   if (g.a_transposed) return pack_columns(g, chain, row, height, out);
   int64_t at = g.a_piece ? chain.k / g.a_piece * g.a_piece_stride + chain.k % g.a_piece : chain.k;
@@ -85,10 +86,7 @@ void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint
     int64_t begin = g.a_rows ? g.a_rows[row + r] : (row + r) * g.lda;
     uint32_t* to = out + r * kPairs;
     pack_a_row(g, chain, g.a + begin + at, to);
-    for (int64_t p = (chain.elements() + 2 * kLanes - 1) / (2 * kLanes) * kLanes; p < chain.pairs();
-         ++p) {
-      to[p] = 0;
-    }
+    for (int64_t p = (chain.elements() + 1) / 2; p < chain.pairs(); ++p) to[p] = 0;
   }
 }
 
@@ -282,7 +280,7 @@ int64_t cut(const Block& block, const Chain& chain, bool add, uint32_t* scratch,
 
 void pass_rows(Tiles& tiles, const Gemm& g, const Chain& chain, const Block& block,
                const Panel* panels, int64_t count) {
-  alignas(64) uint32_t a[kGroup * kPairs];
+  alignas(64) uint32_t a[kGroup * kPairs + kLanes];
 #if defined(ELBO_HAS_TILES)
   for (uint32_t& x : a) x = 0;  // tiles read rows that are none
 #endif

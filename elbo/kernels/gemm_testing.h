@@ -142,7 +142,8 @@ struct Strewn {
 /// What convolutions ask for: patches of images read in place.
 inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
   constexpr int64_t kM = 21, kN = 37;
-  for (auto [k, piece] : {std::pair{12, 3}, {60, 60}, {700, 28}, {1300, 650}, {9, 0}}) {
+  for (auto [k, piece] :
+       {std::pair{12, 3}, {60, 60}, {700, 28}, {1300, 650}, {288, 36}, {72, 24}, {9, 0}}) {
     for (int which = 0; which < 4; ++which) {
       bool a_transposed = which & 1, add = which & 2;
       auto a = uniforms(static_cast<size_t>(kM * k), -1, 1, 1);

@@ -38,4 +38,24 @@ EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Mo
   return out;
 }
 
+std::string check_engines(const ObjectiveOptions& objective, const EngineOptions& options,
+                          const std::function<std::shared_ptr<Model>()>& copy,
+                          const std::function<Batch(int64_t number)>& batch, const Rng& rng) {
+  auto first = copy(), second = copy();
+  auto autograd = make_engine("autograd", objective, first, options);
+  auto fused = make_engine("fused", objective, second, options);
+  EngineDifference d;
+  for (int64_t number = 0; number < 3; ++number) {
+    d = difference(*autograd, *first, *fused, *second, batch(number), rng, {0, 0, 1});
+    if (d.agrees(options.precision)) break;
+  }
+  ELBO_CHECK(
+      d.agrees(options.precision), Code::failure,
+      "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
+      "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
+      d.term, d.gradient, d.where, EngineDifference::allowed(options.precision));
+  return fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm", d.term,
+                     d.gradient);
+}
+
 }  // namespace elbo

@@ -125,36 +125,22 @@ class Trainer {
     }
   }
 
-  /// Throws Error(Code::failure) unless the engines agree on a batch at the weights as they are.
   void compare_engines() {
-    auto make_copy = [&] {
+    auto copy = [&] {
       Rng rng(c_.seed, "train/check");
-      auto copy = make_model(c_.trained.options, c_.trained.schema, rng);
-      copy->to(c_.device);
-      assign(state_of(*copy), state_of(model_), "copy");
-      return copy;
+      auto out = make_model(c_.trained.options, c_.trained.schema, rng);
+      out->to(c_.device);
+      assign(state_of(*out), state_of(model_), "copy");
+      return out;
     };
-    auto first = make_copy(), second = make_copy();
-    EngineOptions options{c_.train.optimizer, 0, precision_};
-    auto autograd = make_engine("autograd", c_.objective, first, options);
-    auto fused = make_engine("fused", c_.objective, second, options);
-    EngineDifference d;
-    for (int64_t batch = 0; batch < 3; ++batch) {
-      // A sum within rounding of a kink of its activation may fail one batch, hardly all.
+    auto batch = [&](int64_t number) {
       std::vector<int64_t> rows(static_cast<size_t>(std::min(c_.train.batch, data_.size())));
       std::iota(rows.begin(), rows.end(), 0);
-      for (int64_t& row : rows) row = (row + batch * c_.train.batch) % data_.size();
-      d = difference(*autograd, *first, *fused, *second, prepare(rows, 0), rng_.stream("check"),
-                     {0, 0, 1});
-      if (d.agrees(precision_)) break;
-    }
-    ELBO_CHECK(
-        d.agrees(precision_), Code::failure,
-        "the engines disagree: terms by {:.1e}, gradients by {:.1e} of their norm ({}); at most "
-        "{:.0e} is expected\nPlease report this with config.toml, and use train.engine = autograd.",
-        d.term, d.gradient, d.where, EngineDifference::allowed(precision_));
-    note(fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm", d.term,
-                     d.gradient));
+      for (int64_t& row : rows) row = (row + number * c_.train.batch) % data_.size();
+      return prepare(rows, 0);
+    };
+    EngineOptions options{c_.train.optimizer, 0, precision_};
+    note(check_engines(c_.objective, options, copy, batch, rng_.stream("check")));
   }
 
   /// A name that is no term should not cost an epoch before it is found out.

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// GFLOP/s of matrix products on one thread with operands in the cache, at the shapes of the dense
+// and the convolutional benchmark, beside what the arithmetic units can do in registers:
+//
+//     cmake --build build/release --target bench_products && build/release/bench/bench_products
+//
+// ELBO_ISA= forces a lower instruction set. Processor time, the best of 30 runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "elbo/kernels/buffer.h"
+#include "elbo/kernels/gemm.h"
+#include "elbo/kernels/peak.h"
+
+namespace elbo {
+namespace {
+
+struct Shape {
+  const char* name;
+  int64_t m, n, k;
+  bool a_transposed, b_transposed;
+  int64_t height;  // rows of a block
+};
+
+constexpr Shape kShapes[] = {
+    {"encoder forwards", 128, 400, 784, false, true, 64},
+    {"decoder forwards", 128, 784, 400, false, true, 64},
+    {"decoder, to its input", 128, 400, 784, false, false, 64},
+    {"decoder's weights", 784, 400, 128, true, false, 64},
+    {"convolution forwards", 384, 64, 512, false, false, 384},
+    {"its mirror, one phase", 384, 32, 256, false, false, 384},
+    {"convolution's weights", 64, 512, 384, true, false, 64},
+};
+
+double seconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+/// The least seconds that work takes.
+template <class Work>
+double best_of(int runs, Work work) {
+  double best = 1e9;
+  for (int i = 0; i < runs; ++i) {
+    double start = seconds();
+    work();
+    best = std::min(best, seconds() - start);
+  }
+  return best;
+}
+
+Buffer some_numbers(int64_t n) {
+  Buffer out(n);
+  for (int64_t i = 0; i < n; ++i) out.data()[i] = 0.1f * static_cast<float>(i % 17 - 8);
+  return out;
+}
+
+/// Operations a second of one product, by blocks.
+double rate(const Shape& s, Precision precision) {
+  Buffer a = some_numbers(s.m * s.k), b = some_numbers(s.n * s.k), c(s.m * s.n);
+  Buffer scratch(kGemmScratch);
+  Gemm g;
+  g.m = s.m, g.n = s.n, g.k = s.k;
+  g.a = a.data(), g.lda = s.a_transposed ? s.m : s.k, g.a_transposed = s.a_transposed;
+  g.b = b.data(), g.ldb = s.b_transposed ? s.k : s.n, g.b_transposed = s.b_transposed;
+  g.c = c.data(), g.ldc = s.n;
+  GemmBlock block = gemm_block(precision, isa());
+  Panels panels(s.n, gemm_kernels(isa()).lanes, most_vectors(precision));
+  double time = best_of(30, [&] {
+    for (int64_t p = 0; p < panels.count(); ++p) {
+      for (int64_t row = 0; row < s.m; row += s.height) {
+        block(g, {row, std::min(s.height, s.m - row), panels.begin(p), panels.width(p)},
+              scratch.data());
+      }
+    }
+  });
+  return 2.0 * static_cast<double>(s.m * s.n * s.k) / time;
+}
+
+void tell(Precision precision, const char* name) {
+  constexpr int64_t kRounds = 50000;
+  const PeakKernels& peak = peak_kernels(precision, isa());
+  volatile float sink = 0;
+  double most = kRounds * peak.operations / best_of(10, [&] { sink = peak.rounds(kRounds); });
+  fmt::print("{}, {}: {:.0f} GFLOP/s in registers\n", name, isa_name(isa()), most / 1e9);
+  for (const Shape& s : kShapes) {
+    double reached = rate(s, precision);
+    fmt::print("  {:<22} {:>4} x {:>3} x {:>3} {:6.0f} GFLOP/s {:4.0f} %\n", s.name, s.m, s.n, s.k,
+               reached / 1e9, 100 * reached / most);
+  }
+}
+
+}  // namespace
+}  // namespace elbo
+
+int main() {
+  elbo::tell(elbo::Precision::f32, "f32");
+  elbo::tell(elbo::Precision::bf16, "bf16");
+}
