@@ -125,9 +125,9 @@ std::string network_text(const Part& part) {
 }
 
 std::string engine_text(const Plan& plan) {
-  if (plan.engine == "autograd") return "autograd engine";
-  if (plan.precision == Precision::bf16)
-    return fmt::format("fused engine ({}, bf16)", isa_name(isa()));
+  bool is_bf16 = plan.precision == Precision::bf16;
+  if (plan.engine == "autograd") return is_bf16 ? "autograd engine (bf16)" : "autograd engine";
+  if (is_bf16) return fmt::format("fused engine ({}, bf16)", isa_name(isa()));
   return fmt::format("fused engine ({})", isa_name(std::min(isa(), Isa::avx512)));
 }
 

@@ -9,6 +9,7 @@
 #include "elbo/nets/network.h"
 #include "elbo/prob/likelihood.h"
 #include "elbo/prob/posterior.h"
+#include "elbo/tensor/mixed_precision.h"
 #include "elbo/tensor/tensor_file.h"
 #include "elbo/tensor/testing.h"
 
@@ -184,6 +185,32 @@ TEST_P(ModelContract, WorksInDoublePrecision) {
   Tensor log_px = pass(*model).log_px;
   EXPECT_EQ(log_px.scalar_type(), at::kDouble);
   EXPECT_LT(max_difference(log_px, single), 1e-3);
+}
+
+TEST_P(ModelContract, MixedPrecisionReachesNetworksAlone) {
+  auto model = make();
+  PassOptions densities{.densities = model->is_variational()};
+  Pass exact = pass(*model), mixed;
+  std::vector<Encoding> encoded;
+  std::unique_ptr<Distribution> decoded;
+  {
+    MixedPrecision on(true);
+    mixed = pass(*model, densities);
+    encoded = model->encode(batch, rng);
+    decoded = model->decode({mixed.latents[0].z}, rng);
+  }
+  EXPECT_FALSE(at::equal(mixed.log_px, exact.log_px));
+  EXPECT_LT(max_difference(mixed.log_px, exact.log_px), 0.3);
+  // What follows the networks is what f32 makes of what they put out.
+  const Latent& latent = mixed.latents[0];
+  Rng same(1, "pass");
+  EXPECT_TRUE(at::equal(encoded[0].q->sample(same, 1), latent.z));
+  EXPECT_TRUE(at::equal(decoded->log_prob(batch.x, batch.mask), mixed.log_px));
+  for (const Tensor& t : {latent.z, latent.log_q, latent.log_p, latent.kl, mixed.log_px}) {
+    EXPECT_TRUE(!t.defined() || t.scalar_type() == at::kFloat);
+  }
+  if (!latent.log_q.defined()) return;
+  EXPECT_TRUE(at::equal(encoded[0].q->log_prob(latent.z), latent.log_q));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, ModelContract,

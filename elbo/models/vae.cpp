@@ -83,7 +83,7 @@ class Vae : public Model {
 
  private:
   std::unique_ptr<Distribution> posterior(const Tensor& x, Rng& rng) {
-    return posterior_->given(encoder_->forward(x, rng));
+    return posterior_->given(encoder_->run(x, {}, rng));
   }
   /// The distribution keeps the generator by reference, for networks that need it later.
   std::unique_ptr<Distribution> observation(const Tensor& z, Rng& rng) {
@@ -91,7 +91,7 @@ class Vae : public Model {
     decoder.event_shape = event_shape_;
     decoder.is_autoregressive = decoder_->is_autoregressive();
     decoder.forward = [this, &rng](const Tensor& flat, const Tensor& previous) {
-      return decoder_->forward_after(flat, previous, rng);
+      return decoder_->run(flat, previous, rng);
     };
     return likelihood_->given(decoder, z);
   }

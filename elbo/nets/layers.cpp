@@ -115,7 +115,8 @@ Tensor Norm::forward(const Tensor& x) {
 
 Tensor dropout(const Tensor& x, double rate, bool training, Rng& rng) {
   if (!training || rate == 0) return x;
-  Tensor keep = (uniform(rng, x.sizes(), x.options()) >= rate).to(x.scalar_type());
+  at::ScalarType type = at::promote_types(x.scalar_type(), at::kFloat);  // under autocast x is bf16
+  Tensor keep = (uniform(rng, x.sizes(), x.options().dtype(type)) >= rate).to(type);
   return x * keep.mul_(1 / (1 - rate));
 }
 

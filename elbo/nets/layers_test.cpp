@@ -145,5 +145,11 @@ TEST(Dropout, KeepsTheExpectation) {
   EXPECT_TRUE(at::equal(dropout(x, 0, true, rng), x));
 }
 
+TEST(Dropout, DropsTheSameInBf16) {
+  Rng a(9), b(9);
+  Tensor x = at::ones({400});
+  EXPECT_TRUE(at::equal(dropout(x.to(at::kBFloat16), 0.3, true, a), dropout(x, 0.3, true, b)));
+}
+
 }  // namespace
 }  // namespace elbo

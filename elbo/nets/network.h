@@ -44,6 +44,9 @@ class Network : public torch::nn::Module {
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
     return forward(z, rng);
   }
+  /// forward_after() as models call it: its products take factors of bf16 where MixedPrecision
+  /// (tensor/mixed_precision.h) is on, and what comes out is of x's type all the same.
+  Tensor run(const Tensor& x, const Tensor& previous, Rng& rng);
   /// Its layers, if it is a chain of them: what an engine with code of its own can run.
   virtual std::vector<ChainLayer> chain() const { return {}; }
   /// Sets the bias of the last layer. bias [out...].

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "elbo/tensor/mixed_precision.h"
 #include "elbo/tensor/tensor_file.h"
 #include "elbo/tensor/testing.h"
 
@@ -99,6 +100,26 @@ TEST_P(NetworkContract, GradientReachesEveryWeight) {
       EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << item.key();
       if (!item.key().ends_with("weight")) continue;  // batch norm cancels a bias before it
       EXPECT_GT(gradient.abs().sum().item<double>(), 0) << item.key();
+    }
+  }
+}
+
+// The weights move in between: a copy of them in bf16 must not outlive a run.
+TEST_P(NetworkContract, RunsInMixedPrecisionAsFarAsBf16Rounds) {
+  for (const NetworkContext& context : contexts(GetParam())) {
+    auto network = make(context);
+    Tensor x = input(context, 8, rng);
+    for (int i = 0; i < 2; ++i) {
+      Rng a(2), b(2), c(2);
+      Tensor expected = network->forward(x, a);
+      EXPECT_TRUE(at::equal(network->run(x, {}, b), expected));
+      MixedPrecision on(true);
+      Tensor mixed = network->run(x, {}, c);
+      EXPECT_EQ(mixed.scalar_type(), at::kFloat);
+      EXPECT_FALSE(at::equal(mixed, expected));
+      EXPECT_LT((mixed - expected).norm().item<double>(), 0.03 * expected.norm().item<double>());
+      at::NoGradGuard no_grad;
+      for (Tensor& p : network->parameters()) p.add_(normal(rng, p.sizes()), 0.3);
     }
   }
 }

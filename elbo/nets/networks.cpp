@@ -2,8 +2,13 @@
 #include "elbo/nets/conv.h"
 #include "elbo/nets/mlp.h"
 #include "elbo/nets/network.h"
+#include "elbo/tensor/mixed_precision.h"
 
 namespace elbo {
+
+Tensor Network::run(const Tensor& x, const Tensor& previous, Rng& rng) {
+  return in_mixed_precision(x, [&] { return forward_after(x, previous, rng); });
+}
 
 const Family<std::shared_ptr<Network>, const NetworkContext&, Rng&>& networks() {
   static const auto family = [] {

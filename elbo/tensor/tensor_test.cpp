@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/mixed_precision.h"
 #include "elbo/tensor/random.h"
 #include "elbo/tensor/tensor_file.h"
 #include "elbo/tensor/testing.h"
@@ -193,6 +195,54 @@ TEST(CheckAll, NamesRoleValueAndPlace) {
             }),
             "data: scale must be in [0, 1]: got -0.5 at [2, 1], column 'b'");
   EXPECT_EQ(error_of([&] { check_unit(scale.abs(), "scale"); }), "");
+}
+
+/// LibTorch's autocast on the CPU, as this thread has it.
+std::tuple<bool, at::ScalarType, bool> autocast_state() {
+  return {at::autocast::is_autocast_enabled(at::kCPU), at::autocast::get_autocast_dtype(at::kCPU),
+          at::autocast::is_autocast_cache_enabled()};
+}
+
+TEST(MixedPrecision, LeavesAutocastAsItWasAlsoWhenANetworkThrows) {
+  Tensor x = at::ones({2, 3});
+  auto product = [&] { return at::matmul(x, x.t()); };
+  auto before = autocast_state();
+  at::autocast::set_autocast_dtype(at::kCPU, at::kHalf);
+  auto others = autocast_state();
+  {
+    MixedPrecision on(true);
+    std::tuple<bool, at::ScalarType, bool> within;
+    Tensor y = in_mixed_precision(x, [&] {
+      within = autocast_state();
+      EXPECT_EQ(product().scalar_type(), at::kBFloat16);
+      return product();
+    });
+    EXPECT_EQ(within, std::tuple(true, at::kBFloat16, false));
+    EXPECT_EQ(y.scalar_type(), at::kFloat);
+    EXPECT_EQ(autocast_state(), others);
+    EXPECT_THROW(in_mixed_precision(x, []() -> Tensor { throw Error(Code::failure, "no"); }),
+                 Error);
+    EXPECT_EQ(autocast_state(), others);
+  }
+  at::autocast::set_autocast_dtype(at::kCPU, std::get<1>(before));
+  EXPECT_EQ(in_mixed_precision(x, product).scalar_type(), at::kFloat);
+}
+
+TEST(MixedPrecision, IsWhatTheInnermostSays) {
+  Tensor x = at::full({1, 1}, 1 + 0x1p-10);  // no number of bf16
+  auto is_rounded = [&] {
+    return in_mixed_precision(x, [&] {
+             return at::matmul(x, at::ones({1, 1}));
+           }).item<float>() == 1;
+  };
+  EXPECT_FALSE(is_rounded());
+  MixedPrecision on(true);
+  EXPECT_TRUE(is_rounded());
+  {
+    MixedPrecision off(false);
+    EXPECT_FALSE(is_rounded());
+  }
+  EXPECT_TRUE(is_rounded());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "elbo/tensor/mixed_precision.h"
 #include "elbo/train/engine.h"
 #include "elbo/train/gradients.h"
 
@@ -26,7 +27,7 @@ class AutogradEngine : public Engine {
  public:
   AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options,
                  RecordGraph record)
-      : clip_(options.clip) {
+      : clip_(options.clip), is_mixed_(options.precision == Precision::bf16) {
     for (auto& player : players) {
       Seat seat{std::move(player), {}, nullptr, nullptr};
       seat.params = seat.player->module().parameters();
@@ -46,6 +47,7 @@ class AutogradEngine : public Engine {
   const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) override {
     StepResult& out = result_;
     out = {};
+    MixedPrecision guard(is_mixed_);
     std::vector<Tensor> means;
     for (Seat& seat : seats_) {
       Gradients found = seat.find(batch, rng, time);
@@ -102,7 +104,7 @@ class AutogradEngine : public Engine {
 
   std::vector<Seat> seats_;
   double clip_;
-  bool has_told_ = false;
+  bool is_mixed_, has_told_ = false;
   StepResult result_;
 };
 

@@ -17,7 +17,7 @@ namespace elbo {
 struct EngineOptions {
   Part optimizer = "adam";
   double clip = 0;  ///< largest norm of each player's gradient; 0 leaves it as it is
-  Precision precision = Precision::f32;  ///< of products; autograd's are always in f32
+  Precision precision = Precision::f32;  ///< of networks' products
 };
 
 /// What one step did.
@@ -78,7 +78,7 @@ std::string engine_for(const std::string& asked, const ObjectiveOptions& objecti
                        const Model& model);
 
 /// The precision of products for what is asked, "f32", "bf16" or "auto", by that engine: auto is
-/// bf16 where this machine has AMX. Throws Error(Code::usage) if bf16 is asked of autograd.
+/// bf16 for the fused one where this machine has AMX, else f32.
 Precision precision_for(const std::string& asked, const std::string& engine);
 
 /// The engine_for what is asked.

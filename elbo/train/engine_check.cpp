@@ -42,7 +42,9 @@ std::string check_engines(const ObjectiveOptions& objective, const EngineOptions
                           const std::function<std::shared_ptr<Model>()>& copy,
                           const std::function<Batch(int64_t number)>& batch, const Rng& rng) {
   auto first = copy(), second = copy();
-  auto autograd = make_engine("autograd", objective, first, options);
+  EngineOptions exact = options;
+  exact.precision = Precision::f32;
+  auto autograd = make_engine("autograd", objective, first, exact);
   auto fused = make_engine("fused", objective, second, options);
   EngineDifference d;
   for (int64_t number = 0; number < 3; ++number) {

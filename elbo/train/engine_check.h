@@ -27,9 +27,9 @@ struct EngineDifference {
 EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Model& model_b,
                             const Batch& batch, const Rng& rng, const Time& time);
 
-/// Compares the fused engine with autograd on copies of a model, and says how far they are apart. A
-/// sum within rounding of a kink of its activation may fail one batch, hardly all: three are tried.
-/// Throws Error(Code::failure) unless the engines agree.
+/// Compares the fused engine with autograd in f32 on copies of a model, and says how far they are
+/// apart. A sum within rounding of a kink of its activation may fail one batch, hardly all: three
+/// are tried. Throws Error(Code::failure) unless the engines agree.
 std::string check_engines(const ObjectiveOptions& objective, const EngineOptions& options,
                           const std::function<std::shared_ptr<Model>()>& copy,
                           const std::function<Batch(int64_t number)>& batch, const Rng& rng);

@@ -5,6 +5,9 @@
 
 #include <limits>
 
+#include "elbo/core/error.h"
+#include "elbo/tensor/mixed_precision.h"
+
 namespace elbo {
 namespace {
 
@@ -101,6 +104,41 @@ TEST(Players, AreClippedEachByItsOwnNorm) {
   Tensor short_way = game.critic->w.detach() - at::tensor({3.0F, 0.5F});
   EXPECT_NEAR(long_way.norm().item<double>(), 0.1, 1e-6);
   EXPECT_TRUE(at::allclose(short_way, at::full({2}, -0.05)));
+}
+
+TEST(Players, NetworksMultiplyInBf16NoLongerThanAStep) {
+  for (bool throws : {false, true}) {
+    Game game;
+    at::ScalarType seen = at::kFloat;
+    auto network = [&](const Tensor& m) {
+      return in_mixed_precision(m, [&] {
+        Tensor product = at::matmul(m, m);
+        seen = product.scalar_type();
+        ELBO_CHECK(!throws, Code::failure, "no");
+        return product;
+      });
+    };
+    game.model_loss = [&](const Tensor& m, const Tensor&) { return network(m); };
+    auto engine = game.engine({.optimizer = "sgd", .precision = Precision::bf16});
+    if (throws) {
+      EXPECT_THROW(game.step(*engine), Error);
+    } else {
+      game.step(*engine);
+    }
+    EXPECT_EQ(seen, at::kBFloat16);
+    throws = false;
+    network(game.model->w);
+    EXPECT_EQ(seen, at::kFloat);
+  }
+}
+
+TEST(Precision, IsAsAskedAndAutoPaysWithAmxAlone) {
+  for (const char* engine : {"fused", "autograd"}) {
+    EXPECT_EQ(precision_for("f32", engine), Precision::f32);
+    EXPECT_EQ(precision_for("bf16", engine), Precision::bf16);
+  }
+  EXPECT_EQ(precision_for("auto", "autograd"), Precision::f32);
+  EXPECT_EQ(precision_for("auto", "fused"), isa() == Isa::amx ? Precision::bf16 : Precision::f32);
 }
 
 TEST(Players, StateHoldsCriticsButNotTheModelsWeights) {

@@ -147,13 +147,8 @@ std::string engine_for(const std::string& asked, const ObjectiveOptions& objecti
 }
 
 Precision precision_for(const std::string& asked, const std::string& engine) {
-  bool is_fused = engine == "fused";
-  ELBO_CHECK(
-      asked != "bf16" || is_fused, Code::usage,
-      "train.precision: bf16 needs the fused engine, but this trains by {}\nUse auto or f32.",
-      engine);
-  bool is_bf16 = asked == "bf16" || (asked == "auto" && is_fused && isa() == Isa::amx);
-  return is_bf16 ? Precision::bf16 : Precision::f32;
+  bool pays = engine == "fused" && isa() == Isa::amx;
+  return asked == "bf16" || (asked == "auto" && pays) ? Precision::bf16 : Precision::f32;
 }
 
 std::unique_ptr<Engine> make_engine(const std::string& asked, const ObjectiveOptions& objective,

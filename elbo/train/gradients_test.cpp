@@ -54,6 +54,10 @@ std::vector<Case> cases() {
   out.back().model.encoder = testing::small_network(0.2, "batch");
   out.back().engine.optimizer = part_with("sgd", "momentum", 0.9);
   out.back().bad_step = 4;
+  for (size_t i = 0, n = out.size(); i < n; ++i) {
+    out.push_back(out[i]);
+    out.back().engine.precision = Precision::bf16;
+  }
   return out;
 }
 
@@ -119,7 +123,8 @@ void expect_same(const StepResult& a, const StepResult& b) {
 
 TEST(ReplayedSteps, EqualOrdinaryOnesBitForBit) {
   for (const Case& c : cases()) {
-    SCOPED_TRACE(c.name);
+    SCOPED_TRACE(
+        fmt::format("{}{}", c.name, c.engine.precision == Precision::bf16 ? ", bf16" : ""));
     auto recorded = std::make_shared<int64_t>(0);
     Training ordinary(c), replayed = Training::replayed(c, recorded);
     for (int64_t i = 0; i < 12; ++i) {

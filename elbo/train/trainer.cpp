@@ -32,7 +32,8 @@ void TrainOptions::fields(Fields& f) {
     {"auto", "fused", "autograd"});
   f("check_engine", check_engine, "compare the fused engine with autograd before training");
   f("precision", precision,
-    "numbers that products multiply; weights and sums are f32. auto is bf16 where the CPU has AMX",
+    "numbers that products multiply; weights and sums are f32. auto is bf16 for the fused engine "
+    "on AMX, else f32 (no GPU was measured)",
     {"auto", "f32", "bf16"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
