@@ -33,11 +33,17 @@ def highest_isa(flags):
     return "avx2" if {"avx2", "fma"} <= flags else "scalar"
 
 
+def dtypes(flags, forced):
+    """bf16 only where the machine has instructions for it and nothing keeps either side from them: emulated, it is
+    slower than f32."""
+    return ("f32", "bf16") if {"avx512_bf16", "amx_bf16"} & flags and not forced else ("f32",)
+
+
 def arguments(description):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", help="a build folder")
     parser.add_argument("only", nargs="*",
-                        help="names of benchmarks, or all; those of some 15 minutes when none is given")
+                        help="names of benchmarks, or all; those of half an hour when none is given")
     parser.add_argument("--peers", default=str(ROOT.parent / "shared" / "peers"))
     parser.add_argument("--python", default="python3", help="with PyTorch and NumPy, and pythae for its benchmark")
     parser.add_argument("--repeats", type=int, default=5)
@@ -45,6 +51,10 @@ def arguments(description):
     parser.add_argument("--isa", choices=FORCED, help="hold both sides to a lower instruction set than the machine has")
     parser.add_argument("--csv", help="merge the figures into this file")
     return parser.parse_args()
+
+
+class Died(Exception):
+    """A program did not end well; the message says which and how."""
 
 
 class Bench:
@@ -63,8 +73,7 @@ class Bench:
             "date": datetime.date.today().isoformat(), "cpu": cpu, "cores": str(os.cpu_count()), "isa": isa,
             "highest": highest_isa(flags), "threads": str(self.threads), "load": f"{os.getloadavg()[0]:.2f}",
             "elbo": self.version_of_elbo(), "torch": self.version_of_torch()}
-        bf16 = {"avx512": {"avx512_bf16"}, "amx": {"amx_bf16"}}.get(isa, set()) & flags
-        self.dtypes = ("f32", "bf16") if bf16 and self.elbo_knows_bf16() else ("f32",)
+        self.dtypes = dtypes(flags, forced) if self.elbo_knows_bf16() else ("f32",)
 
     def version_of_elbo(self):
         return self.output([self.elbo, "--version"]).split()[-1]
@@ -81,8 +90,11 @@ class Bench:
         return any(line.startswith("train.precision ") and "bf16" in line for line in options)
 
     def output(self, command):
-        """What a program prints, as a peer's Python sees the environment."""
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=self.environment())
+        """What a program prints, as a peer's Python sees the environment. Its progress bars and warnings are kept from
+        ours; Died holds how they end."""
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment())
+        if done.returncode:
+            raise Died(f"{' '.join(map(str, command))}\nended with {done.returncode}:\n{done.stderr[-2000:].strip()}")
         return done.stdout.strip()
 
     def run_folder(self):
@@ -138,11 +150,18 @@ class Bench:
         return sides
 
     def compare(self, benchmark, unit, sides, case=""):
-        """Measures {side: function to a figure}, each side in turn; prints and returns a row for each."""
+        """Measures {side: function to a figure}, each side in turn; prints and returns a row for each. One of the
+        others that dies is left out, with a word; one of ours ends it all."""
         figures = {side: [] for side in sides}
         for _ in range(self.repeats):
-            for side, measure in sides.items():
-                figures[side].append(measure())
+            for side in list(figures):
+                try:
+                    figures[side].append(sides[side]())
+                except Died as death:
+                    if results.is_ours(side):
+                        raise
+                    print(f"{f'{benchmark} {case}'.strip()}: {side} is left out: {death}", flush=True)
+                    del figures[side]
         rows = results.make_rows(benchmark, case, unit, figures, self.circumstances)
         for row in rows:
             tell(row)

@@ -95,6 +95,29 @@ class Machine(unittest.TestCase):
         self.assertEqual("".join(order), "ababab")
         self.assertEqual(ratios(found), {"elbo": "2.00", "torch": "2.00"})
 
+    def test_a_peer_that_dies_is_left_out_and_one_of_ours_is_not(self):
+        def die():
+            raise common.Died("aborted")
+        bench = object.__new__(common.Bench)
+        bench.repeats, bench.circumstances = 2, HERE
+        with unittest.mock.patch("common.tell"), unittest.mock.patch("builtins.print") as said:
+            found = bench.compare("dense", "s", {"elbo": lambda: 1.0, "compiled": die, "torch": lambda: 2.0})
+            self.assertRaises(common.Died, bench.compare, "dense", "s", {"elbo": die})
+        self.assertEqual(ratios(found), {"elbo": "2.00", "torch": "2.00"})
+        said.assert_called_once_with("dense: compiled is left out: aborted", flush=True)
+
+    def test_a_programs_death_says_how_it_ended(self):
+        bench = types.SimpleNamespace(environment=lambda: None)
+        self.assertEqual(common.Bench.output(bench, ["sh", "-c", "echo bar >&2; echo 1"]), "1")
+        with self.assertRaisesRegex(common.Died, "(?s)exit 3.*ended with 3:.no such thing"):
+            common.Bench.output(bench, ["sh", "-c", "echo no such thing >&2; exit 3"])
+
+    def test_bf16_runs_only_by_instructions_that_nothing_is_kept_from(self):
+        self.assertEqual(common.dtypes({"avx512_bf16"}, ""), ("f32", "bf16"))
+        self.assertEqual(common.dtypes({"amx_bf16"}, ""), ("f32", "bf16"))
+        self.assertEqual(common.dtypes({"avx512_bf16", "amx_bf16"}, "avx512"), ("f32",))
+        self.assertEqual(common.dtypes({"avx2"}, ""), ("f32",))
+
     def test_bf16_stands_beside_f32_where_it_runs(self):
         bench = types.SimpleNamespace(dtypes=("f32", "bf16"), has_peer=lambda script: True)
         sides = {**common.Bench.engines(bench, lambda engine, dtype: (engine, dtype)),
