@@ -6,8 +6,10 @@
 namespace elbo::fused {
 namespace {
 
-constexpr int64_t kTurns = 16;           // of the weights' gradient, at least, if that can be
-constexpr int64_t kMostParts = 1 << 22;  // floats kept of gradients of parts
+constexpr int64_t kTurns = 16;            // of the weights' gradient, at least, if that can be
+constexpr int64_t kMostParts = 32;        // of a batch
+constexpr int64_t kPartFloats = 1 << 22;  // kept of gradients of parts
+constexpr int64_t kShareRows = 64;        // of the weights' gradient in a turn, at least
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -15,10 +17,18 @@ ConvSides sides(const ChainConv& conv, const Signal& in, const Signal& out) {
   return conv.mirrored ? ConvSides{*out.image, *in.image} : ConvSides{*in.image, *out.image};
 }
 
-/// Images in a turn: few enough that all members have something to do.
-int64_t images_in_turn(const Work& w, int64_t most) {
-  return std::clamp<int64_t>(w.rows / (4 * w.team.size()), 1, most);
-}
+/// A batch cut into turns of some images each, which are as many for each member of the team.
+struct Turns {
+  Turns(const Work& w, int64_t most_images) : rows(w.rows) {
+    int64_t members = w.team.size(), least = ceil_div(rows, most_images);
+    count = std::min(rows, std::max(ceil_div(least, members), kTurnsOfMember) * members);
+  }
+  int64_t begin(int64_t turn) const { return turn * rows / count; }
+  int64_t images(int64_t turn) const { return begin(turn + 1) - begin(turn); }
+
+  static constexpr int64_t kTurnsOfMember = 4;  // at least
+  int64_t rows, count;
+};
 
 }  // namespace
 
@@ -30,7 +40,6 @@ Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Par
       products_(conv, sides(conv, in, out), precision),
       weight_(weight),
       bias_(bias),
-      weight_panels_(products_.weight_panels()),
       bias_row_(out.image->width * out.image->channels) {
   int64_t weights = products_.coarse_channels() * products_.patch();
   bool both = weight_.gradient && in_.has_gradient;
@@ -39,12 +48,17 @@ Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Par
 }
 
 int64_t Conv::scratch() const {
-  return std::max(products_.scratch(), out_.image->width * out_.image->channels);
+  return std::max({products_.scratch(), out_.image->width * out_.image->channels,
+                   products_.patch() / products_.fine_channels() * products_.coarse_channels()});
 }
 
+/// As many as there are calls of the products, made even, if those are not too many.
 int64_t Conv::parts(int64_t rows) const {
-  int64_t most = std::min(kTurns, kMostParts / (products_.coarse_channels() * products_.patch()));
-  return std::clamp<int64_t>(most, 1, ceil_div(rows, products_.most_images()));
+  int64_t room = kPartFloats / (products_.coarse_channels() * products_.patch());
+  int64_t most = std::clamp<int64_t>(room, 1, kMostParts);
+  int64_t calls = ceil_div(rows, products_.most_images());
+  int64_t parts = ceil_div(calls, ceil_div(calls, most));
+  return std::min({parts + parts % 2, most, rows});
 }
 
 void Conv::reserve(int64_t rows) {
@@ -67,15 +81,21 @@ void Conv::spread(const float* in, bool to_coarse, const float* weight, int64_t 
 
 void Conv::forward(const Work& w) {
   const ImageLayout& l = *out_.image;
-  w.team.each(products_.coarse_channels(), [&](int, int64_t channel) {
-    products_.arrange(weight_.value, channel, for_coarse_.data(), for_fine_.data());
+  int64_t fine = for_coarse_.data() ? products_.fine_channels() : 0;
+  int64_t coarse = for_fine_.data() ? products_.coarse_channels() : 0;
+  w.team.each(fine + coarse, [&](int, int64_t turn) {
+    if (turn < fine) {
+      products_.arrange_for_coarse(weight_.value, turn, for_coarse_.data());
+    } else {
+      products_.arrange_for_fine(weight_.value, turn - fine, for_fine_.data());
+    }
   });
   for (int64_t x = 0; x < l.width; ++x) {
     std::copy_n(bias_.value, l.channels, bias_row_.data() + x * l.channels);
   }
-  int64_t most = images_in_turn(w, products_.most_images());
-  w.team.each(ceil_div(w.rows, most), [&](int member, int64_t turn) {
-    int64_t first = turn * most, images = std::min(most, w.rows - first);
+  Turns turns(w, products_.most_images());
+  w.team.each(turns.count, [&](int member, int64_t turn) {
+    int64_t first = turns.begin(turn), images = turns.images(turn);
     const Buffer& weight = mirrored_ ? for_fine_ : for_coarse_;
     spread(in_.value + first * in_.width, !mirrored_, weight.data(), images,
            out_.activated.data() + first * l.size(), w.scratch(member));
@@ -94,9 +114,9 @@ void Conv::backward(const Work& w) {
 
 void Conv::input_gradient(const Work& w) {
   const ImageLayout& l = *in_.image;
-  int64_t most = images_in_turn(w, products_.most_images());
-  w.team.each(ceil_div(w.rows, most), [&](int member, int64_t turn) {
-    int64_t first = turn * most, images = std::min(most, w.rows - first);
+  Turns turns(w, products_.most_images());
+  w.team.each(turns.count, [&](int member, int64_t turn) {
+    int64_t first = turns.begin(turn), images = turns.images(turn);
     const Buffer& weight = mirrored_ ? for_coarse_ : for_fine_;
     spread(out_.gradient.data() + first * out_.width, mirrored_, weight.data(), images,
            in_.gradient.data() + first * l.size(), w.scratch(member));
@@ -108,12 +128,11 @@ void Conv::input_gradient(const Work& w) {
   });
 }
 
-/// The weights' and biases' gradients in parts, then their sums. Where parts are few, the columns
-/// of weights are shared out too.
+/// The weights' and biases' gradients in parts, then their sums. Where parts are few, the rows of
+/// the weights' are shared out too.
 void Conv::parameter_gradients(const Work& w) {
-  int64_t count = parts(w.rows), panels = weight_panels_.count();
-  int64_t shares = std::min(ceil_div(kTurns, count), panels);
-  int64_t weights = products_.coarse_channels() * products_.patch();
+  int64_t count = parts(w.rows), patch = products_.patch();
+  int64_t shares = std::min(ceil_div(kTurns, count), ceil_div(patch, kShareRows));
   w.team.each(count * (shares + 1), [&](int member, int64_t turn) {
     int64_t part = turn / (shares + 1), share = turn % (shares + 1);
     int64_t first = part * w.rows / count, end = (part + 1) * w.rows / count;
@@ -121,26 +140,16 @@ void Conv::parameter_gradients(const Work& w) {
       bias_part(first, end, bias_parts_.data() + part * out_.image->channels, w.scratch(member));
       return;
     }
+    float* out = weight_parts_.data() + part * patch * products_.coarse_channels();
     for (int64_t i = first; i < end; i += products_.most_images()) {
-      weight_part(i, std::min(end, i + products_.most_images()), share * panels / shares,
-                  (share + 1) * panels / shares, i > first, weight_parts_.data() + part * weights,
-                  w.scratch(member));
+      const float* in = in_.value + i * in_.width;
+      const float* gradient = out_.gradient.data() + i * out_.width;
+      products_.to_weights(mirrored_ ? in : gradient, mirrored_ ? gradient : in,
+                           std::min(end - i, products_.most_images()), share * patch / shares,
+                           (share + 1) * patch / shares, i > first, out, w.scratch(member));
     }
   });
   add_parts(w);
-}
-
-/// Some images' part in some panels of the weights' gradient.
-void Conv::weight_part(int64_t first, int64_t end, int64_t panel, int64_t end_panel, bool add,
-                       float* out, float* scratch) const {
-  const float* in = in_.value + first * in_.width;
-  const float* gradient = out_.gradient.data() + first * out_.width;
-  for (; panel < end_panel; ++panel) {
-    Block block{0, products_.coarse_channels(), weight_panels_.begin(panel),
-                weight_panels_.width(panel)};
-    products_.to_weights(mirrored_ ? in : gradient, mirrored_ ? gradient : in, end - first, block,
-                         add, out, scratch);
-  }
 }
 
 /// Three products, or two without the one to the input; those of a patch that lie in the border are
@@ -164,14 +173,15 @@ void Conv::bias_part(int64_t first, int64_t end, float* out, float* scratch) con
 }
 
 void Conv::add_parts(const Work& w) {
-  int64_t count = parts(w.rows), patch = products_.patch(), channels = products_.coarse_channels();
-  w.team.each(channels, [&](int, int64_t channel) {
-    float* sum = weight_parts_.data() + channel * patch;
-    for (int64_t part = 1; part < count; ++part) {
-      const float* more = sum + part * channels * patch;
-      for (int64_t i = 0; i < patch; ++i) sum[i] += more[i];
+  int64_t count = parts(w.rows), coarse = products_.coarse_channels();
+  int64_t fine = products_.fine_channels(), area = products_.patch() / fine;
+  w.team.each(fine, [&](int member, int64_t f) {
+    float* sums = w.scratch(member);
+    for (int64_t e = 0; e < area; ++e) {
+      out_.kernels.column_sums(weight_parts_.data() + (e * fine + f) * coarse, area * fine * coarse,
+                               count, coarse, sums + e * coarse);
     }
-    products_.place(sum, channel, weight_.gradient);
+    products_.place(sums, f, weight_.gradient);
   });
   for (int64_t c = 0; c < out_.image->channels; ++c) {
     float sum = 0;

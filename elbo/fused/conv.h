@@ -27,8 +27,6 @@ class Conv : public Stage {
               float* scratch) const;
   void input_gradient(const Work& work);
   void parameter_gradients(const Work& work);
-  void weight_part(int64_t first, int64_t end, int64_t panel, int64_t end_panel, bool add,
-                   float* out, float* scratch) const;
   void bias_part(int64_t first, int64_t end, float* out, float* scratch) const;
   void add_parts(const Work& work);
 
@@ -36,7 +34,6 @@ class Conv : public Stage {
   Signal &in_, &out_;
   ConvProducts products_;
   Parameter weight_, bias_;
-  Panels weight_panels_;
   Buffer for_coarse_, for_fine_;      // weights as the two products take them
   Buffer bias_row_;                   // the biases along a row of pixels
   Buffer weight_parts_, bias_parts_;  // gradients of the parts

@@ -100,38 +100,44 @@ ConvProducts::Phase ConvProducts::phase(int64_t first_y, int64_t first_x) const 
 }
 
 int64_t ConvProducts::scratch() const {
-  return kGemmScratch + (is_thin() ? coarse_.width * patch() : 0);
+  return kGemmScratch + (is_thin() ? patch_lines() * coarse_.width * patch() : 0);
 }
 
-/// For coarse [kernel^2, fine channels, coarse channels]; for fine [kernel^2, coarse channels, fine
-/// channels], or [coarse channels, patch] where patches are added.
-void ConvProducts::arrange(const float* weight, int64_t channel, float* for_coarse,
-                           float* for_fine) const {
+/// Some coarse channels at a time, whose weights stay in the cache.
+void ConvProducts::arrange_for_coarse(const float* weight, int64_t f, float* out) const {
+  constexpr int64_t kTogether = 16;
   int64_t area = kernel_ * kernel_, fine = fine_.channels, coarse = coarse_.channels;
-  const float* from = weight + channel * fine * area;
-  for (int64_t f = 0; f < fine; ++f) {
-    for (int64_t e = 0; e < area; ++e, ++from) {
-      if (for_coarse) for_coarse[(e * fine + f) * coarse + channel] = *from;
-      if (for_fine) {
-        int64_t row = is_thin() ? channel * area + e : e * coarse + channel;
-        for_fine[row * fine + f] = *from;
-      }
+  for (int64_t first = 0; first < coarse; first += kTogether) {
+    int64_t end = std::min(coarse, first + kTogether);
+    for (int64_t e = 0; e < area; ++e) {
+      float* to = out + (e * fine + f) * coarse;
+      for (int64_t c = first; c < end; ++c) to[c] = weight[(c * fine + f) * area + e];
     }
   }
 }
 
-void ConvProducts::place(const float* patch, int64_t channel, float* weight) const {
-  int64_t area = kernel_ * kernel_, fine = fine_.channels;
-  float* to = weight + channel * fine * area;
-  for (int64_t f = 0; f < fine; ++f) {
-    for (int64_t e = 0; e < area; ++e) *to++ = patch[e * fine + f];
+/// [kernel^2, coarse channels, fine channels], or [coarse channels, patch] where patches are added.
+void ConvProducts::arrange_for_fine(const float* weight, int64_t c, float* out) const {
+  int64_t area = kernel_ * kernel_, fine = fine_.channels, coarse = coarse_.channels;
+  const float* from = weight + c * fine * area;
+  for (int64_t e = 0; e < area; ++e) {
+    float* to = out + (is_thin() ? c * area + e : e * coarse + c) * fine;
+    for (int64_t f = 0; f < fine; ++f) to[f] = from[f * area + e];
   }
 }
 
-void ConvProducts::run(const Gemm& g, float* scratch) const {
-  Panels panels(g.n, lanes_, most_vectors_);
+void ConvProducts::place(const float* sums, int64_t f, float* weight) const {
+  int64_t area = kernel_ * kernel_;
+  for (int64_t c = 0; c < coarse_.channels; ++c) {
+    float* to = weight + (c * fine_.channels + f) * area;
+    for (int64_t e = 0; e < area; ++e) to[e] = sums[e * coarse_.channels + c];
+  }
+}
+
+void ConvProducts::run(const Gemm& g, int64_t first_row, int64_t end_row, float* scratch) const {
+  Panels panels(g.n, gemms_.lanes, most_vectors_);
   for (int64_t p = 0; p < panels.count(); ++p) {
-    product_(g, {0, g.m, panels.begin(p), panels.width(p)}, scratch);
+    product_(g, {first_row, end_row - first_row, panels.begin(p), panels.width(p)}, scratch);
   }
 }
 
@@ -161,23 +167,41 @@ void ConvProducts::to_fine(const float* coarse, const float* weight, int64_t ima
   }
 }
 
-/// A row of coarse pixels at a time: their patches, then their sums.
+/// Lines of coarse pixels whose patches are found at once.
+int64_t ConvProducts::patch_lines() const {
+  return std::clamp<int64_t>(kRows / coarse_.width, 1, coarse_.height);
+}
+
 void ConvProducts::add_patches(const float* coarse, const float* weight, int64_t images,
                                float* fine, float* scratch) const {
   float* patches = scratch + kGemmScratch;
   Gemm g;
-  g.m = coarse_.width, g.n = patch(), g.k = coarse_.channels;
-  g.lda = coarse_.channels;
+  g.n = patch(), g.k = coarse_.channels;
   g.b = weight, g.ldb = patch();
   g.c = patches, g.ldc = patch();
   for (int64_t i = 0; i < images; ++i, coarse += coarse_.size(), fine += fine_.size()) {
     for (int64_t y = 0; y < fine_.height; ++y) {
       std::fill_n(fine + fine_.at(y, 0), fine_.width * fine_.channels, 0.0f);
     }
-    for (int64_t y = 0; y < coarse_.height; ++y) {
-      g.a = coarse + coarse_.at(y, 0);
+    for (int64_t first = 0; first < coarse_.height; first += patch_lines()) {
+      int64_t lines = std::min(patch_lines(), coarse_.height - first);
+      g.m = lines * coarse_.width;
+      g.a = coarse, g.a_rows = coarse_rows_.data() + first * coarse_.width;
       run(g, scratch);
-      for (int64_t x = 0; x < coarse_.width; ++x) add_patch(patches + x * g.n, y, x, fine);
+      for (int64_t y = 0; y < lines; ++y) {
+        add_line(patches + y * coarse_.width * g.n, first + y, fine);
+      }
+    }
+  }
+}
+
+/// The patches of line y. Those that overlap are not added right after each other: a processor
+/// waits before it reads what it has just written in another cut.
+void ConvProducts::add_line(const float* patches, int64_t y, float* fine) const {
+  int64_t apart = (kernel_ + stride_ - 1) / stride_;
+  for (int64_t first = 0; first < apart; ++first) {
+    for (int64_t x = first; x < coarse_.width; x += apart) {
+      add_patch(patches + x * patch(), y, x, fine);
     }
   }
 }
@@ -185,23 +209,23 @@ void ConvProducts::add_patches(const float* coarse, const float* weight, int64_t
 /// What lies within the image of the patch of coarse pixel (y, x).
 void ConvProducts::add_patch(const float* patch, int64_t y, int64_t x, float* fine) const {
   int64_t top = y * stride_ - padding_, left = x * stride_ - padding_;
-  int64_t first = std::max<int64_t>(0, -left), end = std::min(kernel_, fine_.width - left);
-  for (int64_t i = std::max<int64_t>(0, -top); i < std::min(kernel_, fine_.height - top); ++i) {
-    const float* from = patch + i * kernel_ * fine_.channels;
-    float* to = fine + fine_.at(top + i, left);
-    for (int64_t j = first * fine_.channels; j < end * fine_.channels; ++j) to[j] += from[j];
-  }
+  int64_t first_y = std::max<int64_t>(0, -top), end_y = std::min(kernel_, fine_.height - top);
+  int64_t first_x = std::max<int64_t>(0, -left), end_x = std::min(kernel_, fine_.width - left);
+  if (first_y >= end_y || first_x >= end_x) return;
+  gemms_.add_block(patch + (first_y * kernel_ + first_x) * fine_.channels, kernel_ * fine_.channels,
+                   end_y - first_y, (end_x - first_x) * fine_.channels,
+                   fine + fine_.at(top + first_y, left + first_x), fine_.row());
 }
 
-void ConvProducts::to_weights(const float* coarse, const float* fine, int64_t images,
-                              const Block& block, bool add, float* out, float* scratch) const {
+void ConvProducts::to_weights(const float* coarse, const float* fine, int64_t images, int64_t first,
+                              int64_t end, bool add, float* out, float* scratch) const {
   Gemm g;
-  g.m = coarse_.channels, g.n = patch(), g.k = images * coarse_.height * coarse_.width;
-  g.a = coarse, g.a_rows = coarse_rows_.data(), g.a_transposed = true;
-  g.b = fine, g.b_rows = patch_rows_.data();
-  g.b_piece = kernel_ * fine_.channels, g.b_piece_stride = fine_.row();
+  g.m = patch(), g.n = coarse_.channels, g.k = images * coarse_.height * coarse_.width;
+  g.a = fine, g.a_rows = patch_rows_.data(), g.a_transposed = true;
+  g.a_piece = kernel_ * fine_.channels, g.a_piece_stride = fine_.row();
+  g.b = coarse, g.b_rows = coarse_rows_.data();
   g.c = out, g.ldc = g.n, g.add = add;
-  product_(g, block, scratch);
+  run(g, first, end, scratch);
 }
 
 }  // namespace elbo::fused

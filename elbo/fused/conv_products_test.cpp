@@ -29,8 +29,11 @@ struct Problem {
     weights = coarse * products->patch();
     weight = draws(weights, 1);
     for_coarse = for_fine = std::vector<float>(weight.size());
+    for (int64_t f = 0; f < fine; ++f) {
+      products->arrange_for_coarse(weight.data(), f, for_coarse.data());
+    }
     for (int64_t c = 0; c < coarse; ++c) {
-      products->arrange(weight.data(), c, for_coarse.data(), for_fine.data());
+      products->arrange_for_fine(weight.data(), c, for_fine.data());
     }
   }
   /// Images {C, H, W} of draws, in their layout.
@@ -61,14 +64,20 @@ struct Problem {
   std::vector<float> to_weights(const std::vector<float>& coarse,
                                 const std::vector<float>& fine) const {
     std::vector<float> rows(weight.size()), out(weight.size());
-    Panels panels = products->weight_panels();
-    for (int64_t p = 0; p < panels.count(); ++p) {
-      products->to_weights(coarse.data(), fine.data(), images,
-                           {0, sides.coarse.channels, panels.begin(p), panels.width(p)}, false,
-                           rows.data(), scratch.data());
+    constexpr int64_t kShare = 7;
+    for (int64_t first = 0; first < products->patch(); first += kShare) {
+      int64_t end = std::min(products->patch(), first + kShare);
+      products->to_weights(coarse.data(), fine.data(), images, first, end, false, rows.data(),
+                           scratch.data());
     }
-    for (int64_t c = 0; c < sides.coarse.channels; ++c) {
-      products->place(rows.data() + c * products->patch(), c, out.data());
+    int64_t area = conv.kernel * conv.kernel, channels = sides.coarse.channels;
+    for (int64_t f = 0; f < sides.fine.channels; ++f) {
+      std::vector<float> sums;
+      for (int64_t e = 0; e < area; ++e) {
+        auto row = rows.begin() + (e * sides.fine.channels + f) * channels;
+        sums.insert(sums.end(), row, row + channels);
+      }
+      products->place(sums.data(), f, out.data());
     }
     return out;
   }

@@ -6,7 +6,6 @@
 namespace elbo::fused {
 namespace {
 
-constexpr int64_t kGradientHeight = 64;       // rows of weights in a turn
 constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 
 }  // namespace
@@ -21,9 +20,8 @@ Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const Sp
       has_panels_(has_panels),
       gemms_(gemm_kernels(isa())),
       product_(gemm_block(precision, isa())),
-      gradient_height_(precision == Precision::bf16 ? 2 * kGradientHeight : kGradientHeight),
-      in_panels_(in.width, gemms_.lanes, most_vectors(precision)),
-      out_panels_(out.width, gemms_.lanes, most_vectors(precision)) {}
+      input_panels_(in.width, gemms_.lanes, most_vectors(precision)),
+      output_panels_(out.width, gemms_.lanes, most_vectors(precision)) {}
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;
@@ -43,7 +41,7 @@ Gemm Dense::forward_product(int64_t rows) const {
 
 void Dense::forward(const Work& w) {
   const Gemm whole = forward_product(w.rows);
-  Grid grid(whole.m, uses_sparse() ? Panels(whole.n, gemms_.lanes) : out_panels_, w.team.size());
+  Grid grid(whole.m, uses_sparse() ? Panels(whole.n, gemms_.lanes) : output_panels_, w.team.size());
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
     Gemm g = whole;
     Block b = grid.block(turn);
@@ -100,9 +98,9 @@ void Dense::backward(const Work& w) {
   to_input.a = out_.gradient.data(), to_input.lda = out_.width;
   to_input.b = weight_.value, to_input.ldb = in_.width;
   to_input.c = in_.gradient.data(), to_input.ldc = in_.width;
-  Grid inputs(in_.has_gradient ? w.rows : 0, in_panels_, w.team.size());
+  Grid inputs(in_.has_gradient ? w.rows : 0, input_panels_, w.team.size());
   Grid weights = sparse ? Grid(in_.width, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
-                        : Grid(out_.width, in_panels_, gradient_height_);
+                        : Grid(out_.width, input_panels_, w.team.size());
   Panels biases(out_.width, gemms_.lanes);
   int64_t first_bias = inputs.turns() + weights.turns();
   w.team.each(first_bias + biases.count(), [&](int member, int64_t turn) {

@@ -40,8 +40,7 @@ class Dense : public Stage {
   bool has_panels_;
   const GemmKernels& gemms_;
   GemmBlock product_;
-  int64_t gradient_height_;        // rows of the weights' gradient in a turn
-  Panels in_panels_, out_panels_;  // of the columns of products
+  Panels input_panels_, output_panels_;  // of the columns of products
 };
 
 /// weight [out, in] panel after panel of its transpose, as products read it, in one row.

@@ -15,6 +15,15 @@ constexpr int kRows = 8;
 constexpr int kRows = 4;
 #endif
 
+void add_block(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+               int64_t to_stride) {
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    for_each_vec(columns, [&](int64_t i, int64_t n) {
+      store_n(to + i, load_n(to + i, n) + load_n(from + i, n), n);
+    });
+  }
+}
+
 int64_t find_nonzeros(const float* x, int64_t n, int32_t* columns, float* values) {
   int64_t count = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -114,7 +123,7 @@ const Tile* tiles(const Gemm& g, int64_t vectors) {
 /// has such rows, else packed into out.
 const float* pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out,
                   int64_t stride) {
-  bool is_plain = !g.b_transposed && !g.b_rows && !g.b_piece;
+  bool is_plain = !g.b_transposed && !g.b_rows;
   if (is_plain && g.ldb == stride && block.columns == stride) return g.b + k * g.ldb + block.column;
   if (g.b_transposed) {
     transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
@@ -128,18 +137,19 @@ const float* pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, f
 void pass_rows(const Gemm& g, const Block& block, int64_t k, const Strip& strip,
                const Tile* tiles) {
   const float* first = g.a;
-  if (g.a_transposed) {
-    first += block.row + (g.a_rows ? 0 : k * g.lda);
-  } else {
-    first += g.a_piece ? k / g.a_piece * g.a_piece_stride + k % g.a_piece : k;
+  if (!g.a_transposed) {
+    first += place_in_a(g, k);
+  } else if (!g.a_rows) {
+    first += k * g.lda;
   }
-  for (int64_t r = 0; r < block.rows; r += kRows) {
-    int64_t height = least(kRows, block.rows - r);
-    const float* a[kRows] = {first + r};
+  for (int64_t r = 0, height; r < block.rows; r += height) {
+    int64_t row = block.row + r;
+    height = rows_together(g, row, block.rows - r, kRows);
+    const float* a[kRows];
     float* c[kRows];
+    if (g.a_transposed) a[0] = first + place_in_a(g, row);
     for (int64_t i = 0; i < height; ++i) {
-      int64_t row = block.row + r + i;
-      if (!g.a_transposed) a[i] = first + (g.a_rows ? g.a_rows[row] : row * g.lda);
+      if (!g.a_transposed) a[i] = first + (g.a_rows ? g.a_rows[row + i] : (row + i) * g.lda);
       c[i] = c_row(g, block, r + i);
     }
     tiles[height - 1](strip, a, c);
@@ -211,7 +221,7 @@ void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, f
 }  // namespace
 
 extern const GemmKernels kGemms;
-const GemmKernels kGemms = {kLanes, gemm_block, sparse_gemm_block, transpose_block<false>,
-                            find_nonzeros};
+const GemmKernels kGemms = {kLanes,    gemm_block,   sparse_gemm_block, transpose_block<false>,
+                            add_block, find_nonzeros};
 
 }  // namespace elbo::ELBO_ISA

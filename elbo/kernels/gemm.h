@@ -19,7 +19,7 @@ constexpr int64_t kGemmScratch = kGemmDepth * kWidePanels * kPanelVectors * 16;
 ///
 /// Every element of C is the sum, in the order of k, of chains of kGemmDepth multiply-adds (fused
 /// ones but for Isa::scalar), so the result depends on neither the blocks nor the vector length. A
-/// chain is shorter where a's rows lie in pieces: it has whole pieces, or ends with one.
+/// chain is shorter where op(A)'s rows lie in pieces: it has whole pieces, or ends with one.
 struct Gemm {
   int64_t m = 0, n = 0, k = 0;
   const float* a = nullptr;  ///< [m, k], or [k, m] when a_transposed
@@ -38,10 +38,9 @@ struct Gemm {
   const int32_t* a_rows = nullptr;
   const int32_t* b_rows = nullptr;
   const int32_t* c_rows = nullptr;
-  /// Where a stored row lies in pieces (patches of images), of the matrices that are not
-  /// transposed: element j is at j / piece * stride + j % piece. 0: in one piece.
+  /// Where a stored row of a lies in pieces (patches of images): element j is at
+  /// j / piece * stride + j % piece. 0: in one piece.
   int64_t a_piece = 0, a_piece_stride = 0;
-  int64_t b_piece = 0, b_piece_stride = 0;
 };
 
 /// Rows [row, row + rows) by columns [column, column + columns) of C.
@@ -68,6 +67,9 @@ struct GemmKernels {
   void (*sparse_block)(const Gemm& g, const SparseRows& a, const Block& block, float* scratch);
   /// to [columns, rows] = from [rows, columns] transposed.
   void (*transpose)(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
+                    float* to, int64_t to_stride);
+  /// to [rows, columns] += from [rows, columns].
+  void (*add_block)(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
                     float* to, int64_t to_stride);
   /// Writes the columns and values of the n elements of x that are not 0; returns how many. Both
   /// have room for n.

@@ -55,12 +55,13 @@ inline void pack_a_row(const Gemm& g, const Chain& chain, const float* row, uint
   pack_neighbours(whole, chain.elements(), out);
 }
 
-/// Up to kGroup rows of op(A), which lie by columns.
+/// Up to kGroup rows of op(A), which lie by columns and together.
 void pack_columns(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint32_t* out) {
+  int64_t at = place_in_a(g, row);
   auto column = [&](int64_t k, int64_t first, int64_t n) {
     if (k >= chain.elements()) return Vec{};
     k += chain.k;
-    return load_n(g.a + (g.a_rows ? g.a_rows[k] : k * g.lda) + row + first, n);
+    return load_n(g.a + (g.a_rows ? g.a_rows[k] : k * g.lda) + at + first, n);
   };
   for (int64_t first = 0; first < height; first += kLanes) {
     int64_t n = least(kLanes, height - first);
@@ -81,7 +82,7 @@ void pack_columns(const Gemm& g, const Chain& chain, int64_t row, int64_t height
 /// Rows of op(A) as [height, kPairs], and room for a vector more.
 void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint32_t* out) {
   if (g.a_transposed) return pack_columns(g, chain, row, height, out);
-  int64_t at = g.a_piece ? chain.k / g.a_piece * g.a_piece_stride + chain.k % g.a_piece : chain.k;
+  int64_t at = place_in_a(g, chain.k);
   for (int64_t r = 0; r < height; ++r) {
     int64_t begin = g.a_rows ? g.a_rows[row + r] : (row + r) * g.lda;
     uint32_t* to = out + r * kPairs;
@@ -90,23 +91,10 @@ void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint
   }
 }
 
-/// A row of op(B) in the block's columns; those in pieces are put together in `whole`.
-inline const float* row_of_b(const Gemm& g, int64_t k, const Block& block, float* whole) {
-  const float* row = g.b + (g.b_rows ? g.b_rows[k] : k * g.ldb);
-  if (!g.b_piece) return row + block.column;
-  int64_t in_piece = block.column % g.b_piece;
-  if (in_piece + block.columns <= g.b_piece) {
-    return row + block.column / g.b_piece * g.b_piece_stride + in_piece;
-  }
-  pack_pieces(g, row, block.column, block.columns, whole);
-  return whole;
-}
-
 /// Two rows of op(B) in pairs, or one and zeros.
 void pack_two_rows(const Gemm& g, int64_t k, bool has_second, const Block& block, uint32_t* out) {
-  float whole[2][kPanelVectors * kLanes];
-  const float* first = row_of_b(g, k, block, whole[0]);
-  const float* second = has_second ? row_of_b(g, k + 1, block, whole[1]) : nullptr;
+  const float* first = b_row(g, k) + block.column;
+  const float* second = has_second ? b_row(g, k + 1) + block.column : nullptr;
   for_each_vec(block.columns, [&](int64_t i, int64_t n) {
     Vec b = has_second ? load_n(second + i, n) : Vec{};
     store_pairs(out + i, pair_up(load_n(first + i, n), b));
@@ -284,8 +272,8 @@ void pass_rows(Tiles& tiles, const Gemm& g, const Chain& chain, const Block& blo
 #if defined(ELBO_HAS_TILES)
   for (uint32_t& x : a) x = 0;  // tiles read rows that are none
 #endif
-  for (int64_t r = 0; r < block.rows; r += kGroup) {
-    int64_t height = least(kGroup, block.rows - r);
+  for (int64_t r = 0, height; r < block.rows; r += height) {
+    height = rows_together(g, block.row + r, block.rows - r, kGroup);
     pack_a(g, chain, block.row + r, height, a);
     for (int64_t p = 0; p < count; ++p) {
       const Panel& panel = panels[p];

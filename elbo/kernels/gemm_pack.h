@@ -42,34 +42,15 @@ inline void pack_row(const float* from, int64_t width, float* out) {
   if (i < width) store(out + i, load_part(from + i, width - i));
 }
 
-/// A row in pieces, from element `column` on; the vector behind the last element becomes 0.
-inline void pack_pieces(const Gemm& g, const float* row, int64_t column, int64_t width,
-                        float* out) {
-  int64_t in_piece = column % g.b_piece;
-  const float* from = row + column / g.b_piece * g.b_piece_stride;
-  if (in_piece + width <= g.b_piece) return pack_row(from + in_piece, width, out);
-  int64_t last = width / kLanes * kLanes;
-  if (last < width) store(out + last, Vec{});
-  while (width > 0) {
-    int64_t n = least(g.b_piece - in_piece, width);
-    for_each_vec(n, [&](int64_t i, int64_t count) {
-      store_n(out + i, load_n(from + in_piece + i, count), count);
-    });
-    out += n, width -= n;
-    from += g.b_piece_stride, in_piece = 0;
-  }
+inline const float* b_row(const Gemm& g, int64_t k) {
+  return g.b + (g.b_rows ? g.b_rows[k] : k * g.ldb);
 }
 
 /// Rows k .. of op(B) in the block's columns, to out [depth, stride]; columns beyond are 0.
 inline void pack_rows(const Gemm& g, int64_t k, int64_t depth, const Block& block, float* out,
                       int64_t stride) {
   for (int64_t i = k; i < k + depth; ++i, out += stride) {
-    const float* row = g.b + (g.b_rows ? g.b_rows[i] : i * g.ldb);
-    if (g.b_piece) {
-      pack_pieces(g, row, block.column, block.columns, out);
-    } else {
-      pack_row(row + block.column, block.columns, out);
-    }
+    pack_row(b_row(g, i) + block.column, block.columns, out);
   }
 }
 
@@ -92,6 +73,18 @@ void transpose_block(const float* from, int64_t from_stride, int64_t rows, int64
       }
     }
   }
+}
+
+/// Where element j of a stored row of a is.
+inline int64_t place_in_a(const Gemm& g, int64_t j) {
+  return g.a_piece ? j / g.a_piece * g.a_piece_stride + j % g.a_piece : j;
+}
+
+/// How many of `rows` rows of op(A) from `row` on, at most `most`, lie side by side where it is
+/// given by columns.
+inline int64_t rows_together(const Gemm& g, int64_t row, int64_t rows, int64_t most) {
+  int64_t n = least(rows, most);
+  return g.a_transposed && g.a_piece ? least(n, g.a_piece - row % g.a_piece) : n;
 }
 
 inline float* c_row(const Gemm& g, const Block& block, int64_t r) {

@@ -26,6 +26,27 @@ TEST(GemmPieces, TransposesAnyShape) {
   }
 }
 
+TEST(GemmPieces, AddsABlockAndTouchesNothingElse) {
+  for (Isa isa : machine_isas()) {
+    for (int64_t rows : {1, 2, 4, 5}) {
+      for (int64_t columns : {1, 3, 4, 7, 8, 12, 16, 17, 40}) {
+        int64_t from_stride = columns + 3, to_stride = columns + 2;
+        Guarded from(uniforms(static_cast<size_t>(rows * from_stride), -1, 1, 1));
+        Guarded to(uniforms(static_cast<size_t>(rows * to_stride), -1, 1, 2));
+        std::vector<float> before = to.values();
+        gemm_kernels(isa).add_block(from, from_stride, rows, columns, to, to_stride);
+        for (int64_t i = 0; i < rows * to_stride; ++i) {
+          int64_t r = i / to_stride, column = i % to_stride;
+          float more = column < columns ? from[r * from_stride + column] : 0;
+          ASSERT_EQ(to[i], before[static_cast<size_t>(i)] + more)
+              << name_of(isa) << " " << rows << " by " << columns;
+        }
+        EXPECT_TRUE(to.is_intact());
+      }
+    }
+  }
+}
+
 TEST(GemmPieces, FindsAllNonZerosInOrder) {
   for (Isa isa : machine_isas()) {
     for (size_t n = 0; n <= 40; ++n) {

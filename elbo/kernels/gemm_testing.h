@@ -150,8 +150,8 @@ inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
       auto b = uniforms(static_cast<size_t>(k * kN), -1, 1, 2);
       auto c = uniforms(static_cast<size_t>(kM * kN), -1, 1, 3);
       int64_t a_rows = a_transposed ? k : kM, a_columns = a_transposed ? kM : k;
-      Strewn a_strewn(a_rows, a_columns, a_transposed ? 0 : piece, a);
-      Strewn b_strewn(k, kN, 10, b), c_strewn(kM, kN, 0, c);
+      Strewn a_strewn(a_rows, a_columns, a_transposed ? 10 : piece, a);
+      Strewn b_strewn(k, kN, 0, b), c_strewn(kM, kN, 0, c);
 
       Gemm g{kM, kN, k, a.data(), a_columns, a_transposed, b.data(), kN, false, c.data(), kN, add};
       Gemm strewn = g;
@@ -159,8 +159,7 @@ inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
       strewn.a = a_strewn.at.data(), strewn.a_rows = a_strewn.starts.data();
       strewn.b = b_strewn.at.data(), strewn.b_rows = b_strewn.starts.data();
       strewn.c = c_strewn.at.data(), strewn.c_rows = c_strewn.starts.data();
-      if (!a_transposed) strewn.a_piece = piece, strewn.a_piece_stride = a_strewn.piece_stride;
-      strewn.b_piece = b_strewn.piece, strewn.b_piece_stride = b_strewn.piece_stride;
+      strewn.a_piece = a_transposed ? 10 : piece, strewn.a_piece_stride = a_strewn.piece_stride;
 
       Guarded scratch(kGemmScratch, kNaN);
       Panels panels(kN, lanes);
