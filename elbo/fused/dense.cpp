@@ -41,7 +41,10 @@ Gemm Dense::forward_product(int64_t rows) const {
 
 void Dense::forward(const Work& w) {
   const Gemm whole = forward_product(w.rows);
-  Grid grid(whole.m, uses_sparse() ? Panels(whole.n, gemms_.lanes) : output_panels_, w.team.size());
+  int members = w.team.size();
+  Panels panels = uses_sparse() ? Panels(whole.n, gemms_.lanes) : output_panels_;
+  if (!has_panels_) panels = panels.shared_by(members);
+  Grid grid(whole.m, panels, members);
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
     Gemm g = whole;
     Block b = grid.block(turn);
@@ -87,8 +90,8 @@ void Dense::sparse_weight_gradient(int64_t rows, const Block& b, float* scratch)
   g.b = out_.gradient.data(), g.ldb = out_.width;
   g.c = transposed - b.row * stride - b.column, g.ldc = stride;
   gemms_.sparse_block(g, sparse_->by_column(), b, scratch);
-  gemms_.transpose(transposed, stride, b.rows, b.columns,
-                   weight_.gradient + b.column * in_.width + b.row, in_.width);
+  gemms_.transpose({transposed, stride}, b.rows, b.columns,
+                   {weight_.gradient + b.column * in_.width + b.row, in_.width});
 }
 
 void Dense::backward(const Work& w) {
@@ -98,9 +101,11 @@ void Dense::backward(const Work& w) {
   to_input.a = out_.gradient.data(), to_input.lda = out_.width;
   to_input.b = weight_.value, to_input.ldb = in_.width;
   to_input.c = in_.gradient.data(), to_input.ldc = in_.width;
-  Grid inputs(in_.has_gradient ? w.rows : 0, input_panels_, w.team.size());
+  int members = w.team.size();
+  Panels panels = input_panels_.shared_by(members);
+  Grid inputs(in_.has_gradient ? w.rows : 0, panels, members);
   Grid weights = sparse ? Grid(in_.width, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
-                        : Grid(out_.width, input_panels_, w.team.size());
+                        : Grid(out_.width, panels, members);
   Panels biases(out_.width, gemms_.lanes);
   int64_t first_bias = inputs.turns() + weights.turns();
   w.team.each(first_bias + biases.count(), [&](int member, int64_t turn) {

@@ -5,55 +5,58 @@
 
 namespace elbo::fused {
 
-void ImageStage::to_layout(const Work& w, const ImageLayout& l, const float* planes,
-                           float* images) {
+ImageStage::ImageStage(Signal& in, Signal& out, const ImageLayout& layout)
+    : in_(in), out_(out), layout_(layout) {
+  for (int64_t y = 0; y < layout_.height; ++y) {
+    for (int64_t x = 0; x < layout_.width; ++x) {
+      pixels_.push_back(static_cast<int32_t>(layout_.at(y, x)));
+    }
+  }
+}
+
+void ImageStage::to_layout(const Work& w, const float* planes, float* images) {
+  const ImageLayout& l = layout_;
   int64_t plane = l.height * l.width;
   w.team.each(w.rows, [&](int, int64_t r) {
     const float* from = planes + r * plane * l.channels;
-    for (int64_t y = 0; y < l.height; ++y, from += l.width) {
-      float* to = images + r * l.size() + l.at(y, 0);
-      if (l.channels == 1) {
-        std::copy_n(from, l.width, to);
-      } else {
-        gemms_.transpose(from, plane, l.channels, l.width, to, l.channels);
-      }
+    float* to = images + r * l.size();
+    if (l.channels > 1) {
+      gemms_.transpose({from, plane}, l.channels, plane, {to, 0, pixels_.data()});
+      return;
     }
+    for (int64_t y = 0; y < l.height; ++y)
+      std::copy_n(from + y * l.width, l.width, to + l.at(y, 0));
   });
 }
 
-void ImageStage::to_planes(const Work& w, const ImageLayout& l, const float* images,
-                           float* planes) {
+void ImageStage::to_planes(const Work& w, const float* images, float* planes) {
+  const ImageLayout& l = layout_;
   int64_t plane = l.height * l.width;
   w.team.each(w.rows, [&](int, int64_t r) {
+    const float* from = images + r * l.size();
     float* to = planes + r * plane * l.channels;
-    for (int64_t y = 0; y < l.height; ++y, to += l.width) {
-      const float* from = images + r * l.size() + l.at(y, 0);
-      if (l.channels == 1) {
-        std::copy_n(from, l.width, to);
-      } else {
-        gemms_.transpose(from, l.channels, l.width, l.channels, to, plane);
-      }
+    if (l.channels > 1) {
+      gemms_.transpose({from, 0, pixels_.data()}, plane, l.channels, {to, plane});
+      return;
     }
+    for (int64_t y = 0; y < l.height; ++y)
+      std::copy_n(from + l.at(y, 0), l.width, to + y * l.width);
   });
 }
 
-void ToImage::forward(const Work& w) {
-  to_layout(w, *out_.image, in_.value, out_.activated.data());
-}
+void ToImage::forward(const Work& w) { to_layout(w, in_.value, out_.activated.data()); }
 
 void ToImage::backward(const Work& w) {
   if (!in_.has_gradient) return;
-  to_planes(w, *out_.image, out_.gradient.data(), in_.gradient.data());
+  to_planes(w, out_.gradient.data(), in_.gradient.data());
   w.team.each(w.rows, [&](int, int64_t r) { in_.finish_gradient(r * in_.width, in_.width); });
 }
 
-void FromImage::forward(const Work& w) {
-  to_planes(w, *in_.image, in_.value, out_.activated.data());
-}
+void FromImage::forward(const Work& w) { to_planes(w, in_.value, out_.activated.data()); }
 
 void FromImage::backward(const Work& w) {
-  const ImageLayout& l = *in_.image;
-  to_layout(w, l, out_.gradient.data(), in_.gradient.data());
+  const ImageLayout& l = layout_;
+  to_layout(w, out_.gradient.data(), in_.gradient.data());
   w.team.each(w.rows, [&](int, int64_t r) {
     for (int64_t y = 0; y < l.height; ++y) {
       in_.finish_gradient(r * l.size() + l.at(y, 0), l.width * l.channels);

@@ -12,8 +12,8 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// The rows of a block: few enough that no member idles for more than a twelfth of the time, enough
 /// that packing a panel of op(B) costs little beside using it.
 int64_t balanced_height(int64_t rows, int64_t panels, int members) {
-  constexpr int64_t kMost = 256, kLeast = 32;
-  int64_t height = std::min(rows, kMost);
+  constexpr int64_t kMost = 512, kLeast = 32;
+  int64_t height = ceil_div(rows, std::max<int64_t>(1, ceil_div(rows, kMost)));
   while (height > kLeast) {
     int64_t turns = panels * ceil_div(rows, height);
     if (ceil_div(turns, members) * members * 12 <= turns * 13) break;

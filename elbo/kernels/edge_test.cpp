@@ -74,8 +74,9 @@ TEST(Edge, TranspositionAndNonZerosKeepWithin) {
   for_each_length([](Isa isa, size_t size, int64_t n) {
     const GemmKernels& kernels = gemm_kernels(isa);
     Edge from(5 * size, 1), to(5 * size), values(size), places(size);  // places: of 4 bytes too
-    kernels.transpose(from, n, 5, n, to, 5);
-    kernels.transpose(from, 5, n, 5, to, n);
+    kernels.transpose({from, n}, 5, n, {to, 5});
+    kernels.transpose({from, 5}, n, 5, {to, n});
+    kernels.add_block(from, n, 5, n, to, n);
     auto* columns = reinterpret_cast<int32_t*>(static_cast<float*>(places));
     EXPECT_EQ(kernels.find_nonzeros(from, n, columns, values), n);
     Edge none(size);

@@ -126,7 +126,8 @@ const float* pack(const Gemm& g, int64_t k, int64_t depth, const Block& block, f
   bool is_plain = !g.b_transposed && !g.b_rows;
   if (is_plain && g.ldb == stride && block.columns == stride) return g.b + k * g.ldb + block.column;
   if (g.b_transposed) {
-    transpose_block<true>(g.b + block.column * g.ldb + k, g.ldb, block.columns, depth, out, stride);
+    transpose_block<true>({g.b + block.column * g.ldb + k, g.ldb}, block.columns, depth,
+                          {out, stride});
   } else {
     pack_rows(g, k, depth, block, out, stride);
   }

@@ -57,6 +57,15 @@ struct SparseRows {
   const float* values = nullptr;
 };
 
+/// Rows in memory: row r begins at rows[r], or at r times stride where there is no list.
+template <class T>
+struct RowsAt {
+  T* at;
+  int64_t stride;
+  const int32_t* rows = nullptr;
+  T* operator[](int64_t r) const { return at + (rows ? rows[r] : r * stride); }
+};
+
 /// One block of C, at most most_vectors(precision) vectors wide. scratch: kGemmScratch floats.
 using GemmBlock = void (*)(const Gemm& g, const Block& block, float* scratch);
 
@@ -66,8 +75,7 @@ struct GemmKernels {
   /// The same with op(A) given by its rows' non-zeros; scratch: k * kPanelVectors * lanes floats.
   void (*sparse_block)(const Gemm& g, const SparseRows& a, const Block& block, float* scratch);
   /// to [columns, rows] = from [rows, columns] transposed.
-  void (*transpose)(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
-                    float* to, int64_t to_stride);
+  void (*transpose)(RowsAt<const float> from, int64_t rows, int64_t columns, RowsAt<float> to);
   /// to [rows, columns] += from [rows, columns].
   void (*add_block)(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
                     float* to, int64_t to_stride);
@@ -98,6 +106,8 @@ struct Panels {
   int64_t count() const { return count_; }
   int64_t begin(int64_t panel) const;
   int64_t width(int64_t panel) const { return begin(panel + 1) - begin(panel); }
+  /// As many for each of `members`, where they stay two vectors wide for it; else these.
+  Panels shared_by(int64_t members) const;
 
  private:
   int64_t columns_, lanes_, vectors_, count_;

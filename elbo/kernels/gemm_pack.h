@@ -57,19 +57,18 @@ inline void pack_rows(const Gemm& g, int64_t k, int64_t depth, const Block& bloc
 /// to [columns, rows] = from [rows, columns] transposed. Padded, the rows of `to` are whole
 /// vectors, with 0 beyond their ends.
 template <bool kPadded>
-void transpose_block(const float* from, int64_t from_stride, int64_t rows, int64_t columns,
-                     float* to, int64_t to_stride) {
+void transpose_block(RowsAt<const float> from, int64_t rows, int64_t columns, RowsAt<float> to) {
   for (int64_t i = 0; i < rows; i += kLanes) {
     int64_t height = least(kLanes, rows - i);
     for (int64_t j = 0; j < columns; j += kLanes) {
       int64_t width = least(kLanes, columns - j);
       Vec square[kLanes];
       for (int64_t r = 0; r < kLanes; ++r) {
-        square[r] = r < height ? load_n(from + (i + r) * from_stride + j, width) : Vec{};
+        square[r] = r < height ? load_n(from[i + r] + j, width) : Vec{};
       }
       transpose(square);
       for (int64_t r = 0; r < width; ++r) {
-        store_n(to + (j + r) * to_stride + i, square[r], kPadded ? kLanes : height);
+        store_n(to[j + r] + i, square[r], kPadded ? kLanes : height);
       }
     }
   }

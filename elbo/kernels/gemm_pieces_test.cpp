@@ -14,13 +14,27 @@ TEST(GemmPieces, TransposesAnyShape) {
         int64_t from_stride = columns + 3, to_stride = rows + 2;
         Guarded from(uniforms(static_cast<size_t>(rows * from_stride), -1, 1));
         Guarded to(static_cast<size_t>(columns * to_stride), kUntouched);
-        gemm_kernels(isa).transpose(from, from_stride, rows, columns, to, to_stride);
+        gemm_kernels(isa).transpose({from, from_stride}, rows, columns, {to, to_stride});
         for (int64_t i = 0; i < columns * to_stride; ++i) {
           int64_t r = i % to_stride, column = i / to_stride;
           ASSERT_EQ(to[i], r < rows ? from[r * from_stride + column] : kUntouched)
               << name_of(isa) << " " << rows << " by " << columns;
         }
         EXPECT_TRUE(to.is_intact());
+
+        // Rows listed from the last to the first are as those of the matrix upside down.
+        std::vector<int32_t> falling_from, falling_to;
+        for (int64_t r = rows; r-- > 0;) falling_from.push_back(int32_t(r * from_stride));
+        for (int64_t r = columns; r-- > 0;) falling_to.push_back(int32_t(r * to_stride));
+        Guarded listed(static_cast<size_t>(columns * to_stride), kUntouched);
+        gemm_kernels(isa).transpose({from, 0, falling_from.data()}, rows, columns,
+                                    {listed, 0, falling_to.data()});
+        for (int64_t i = 0; i < columns * to_stride; ++i) {
+          int64_t r = i % to_stride, column = i / to_stride;
+          int64_t mirrored = (columns - 1 - column) * to_stride + rows - 1 - r;
+          ASSERT_EQ(listed[i], r < rows ? to[mirrored] : kUntouched);
+        }
+        EXPECT_TRUE(listed.is_intact());
       }
     }
   }
@@ -88,6 +102,21 @@ TEST(Panels, CoverAllColumnsOnceInNearlyEqualWidths) {
     }
   }
   EXPECT_EQ(Panels(0, 8).count(), 0);
+}
+
+TEST(Panels, AreAsManyForEachMemberWhereTheyStayTwoVectorsWide) {
+  for (int64_t columns : {1, 16, 100, 400, 784, 3136}) {
+    for (int64_t members = 1; members <= 20; ++members) {
+      Panels panels(columns, 16), shared = panels.shared_by(members);
+      EXPECT_EQ(shared.begin(shared.count()), columns);
+      if (shared.count() == panels.count()) continue;
+      EXPECT_EQ(shared.count() % members, 0) << columns << " for " << members;
+      for (int64_t i = 0; i < shared.count(); ++i) EXPECT_GT(shared.width(i), 16);
+    }
+  }
+  EXPECT_EQ(Panels(400, 16).count(), 9);
+  EXPECT_EQ(Panels(400, 16).shared_by(2).count(), 10);
+  EXPECT_EQ(Panels(400, 16).shared_by(16).count(), 9);
 }
 
 TEST(Buffer, BeginsOnACacheLineWithZeros) {

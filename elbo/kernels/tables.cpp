@@ -128,6 +128,13 @@ Panels::Panels(int64_t columns, int64_t lanes, int64_t most_vectors)
       vectors_((columns + lanes - 1) / lanes),
       count_((vectors_ + most_vectors - 1) / most_vectors) {}
 
+Panels Panels::shared_by(int64_t members) const {
+  Panels out = *this;
+  int64_t count = (count_ + members - 1) / members * members;
+  if (2 * count <= vectors_) out.count_ = count;
+  return out;
+}
+
 int64_t Panels::begin(int64_t panel) const {
   return std::min(columns_, vectors_ * panel / count_ * lanes_);
 }
