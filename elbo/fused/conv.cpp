@@ -52,21 +52,26 @@ int64_t Conv::scratch() const {
                    products_.patch() / products_.fine_channels() * products_.coarse_channels()});
 }
 
-/// As many as there are calls of the products, made even, if those are not too many.
-int64_t Conv::parts(int64_t rows) const {
+int64_t Conv::most_parts(int64_t rows) const {
   int64_t room = kPartFloats / (products_.coarse_channels() * products_.patch());
-  int64_t most = std::clamp<int64_t>(room, 1, kMostParts);
   int64_t calls = ceil_div(rows, products_.most_images());
+  return std::min({std::clamp<int64_t>(room, 1, kMostParts), calls + calls % 2, rows});
+}
+
+/// As many as there are calls of the products, made even, or with as many calls in each.
+int64_t Conv::parts(int64_t rows) const {
+  int64_t calls = ceil_div(rows, products_.most_images()), most = most_parts(rows);
   int64_t parts = ceil_div(calls, ceil_div(calls, most));
-  return std::min({parts + parts % 2, most, rows});
+  return std::min(parts + parts % 2, most);
 }
 
 void Conv::reserve(int64_t rows) {
   out_.reserve(rows);
   if (!weight_.gradient) return;
   int64_t weights = products_.coarse_channels() * products_.patch();
-  if (weight_parts_.size() < parts(rows) * weights) weight_parts_ = Buffer(parts(rows) * weights);
-  int64_t biases = parts(rows) * out_.image->channels;
+  int64_t most = most_parts(rows);
+  if (weight_parts_.size() < most * weights) weight_parts_ = Buffer(most * weights);
+  int64_t biases = most * out_.image->channels;
   if (bias_parts_.size() < biases) bias_parts_ = Buffer(biases);
 }
 

@@ -23,6 +23,9 @@ class Conv : public Stage {
   /// Parts of the batch whose gradients are found each by itself and then added up. They depend on
   /// the number of rows alone, so that the bits do not depend on the team.
   int64_t parts(int64_t rows) const;
+  /// The most parts of a batch of at most that many rows; a smaller batch may have more than this
+  /// one.
+  int64_t most_parts(int64_t rows) const;
   void spread(const float* in, bool to_coarse, const float* weight, int64_t images, float* out,
               float* scratch) const;
   void input_gradient(const Work& work);

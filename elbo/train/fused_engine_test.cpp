@@ -187,6 +187,24 @@ TEST(FusedEngine, IsRefusedWhatItCannotTrain) {
   EXPECT_THROW(engine_for("fused", c.objective, *t.model), Error);
 }
 
+// 33 images are cut into fewer parts than 32 are, whose gradients need more room.
+TEST(FusedEngine, FindsTheSameGradientsAfterALargerBatch) {
+  Case c;
+  c.shape = {1, 40, 40}, c.rows = 32, c.seed = 6;
+  c.model.encoder = part_with("conv", "kernel", int64_t{16});
+  c.model.encoder.options["channels"] = Value::list<int64_t>({64});
+  Trial fresh(c, "fused");
+  fresh.step(0, 0);
+  c.rows = 33;
+  Trial used(c, "fused");
+  used.step(0, 0);
+  used.batch = fresh.batch;
+  used.step(0, 0);
+  for (size_t i = 0; i < used.model->parameters().size(); ++i) {
+    EXPECT_TRUE(at::equal(used.model->parameters()[i].grad(), fresh.model->parameters()[i].grad()));
+  }
+}
+
 TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
   Case c = draw(2);
   c.has_mask = c.has_other_input = true;
