@@ -94,7 +94,8 @@ void Team::start(int64_t turns, Call call, void* turn) {
   uint64_t number = loop & kLoopMask;
   ticket_.store((number << (2 * kBits)) | (static_cast<uint64_t>(turns) << kBits),
                 std::memory_order_release);
-  loop_.store(static_cast<int>(loop), std::memory_order_release);
+  // seq_cst: must be there before notify_all() looks whether anyone sleeps.
+  loop_.store(static_cast<int>(loop), std::memory_order_seq_cst);
   loop_.notify_all();
   work(0, number);
   static thread_local Patience patience;
@@ -129,8 +130,8 @@ void Team::serve(int member) {
       loop_.wait(seen, std::memory_order_acquire);
       continue;
     }
-    if (is_over_) return;
     seen = now();
+    if (is_over_) return;  // it is by the loop seen, where that is the last
     work(member, static_cast<uint32_t>(seen) & kLoopMask);
   }
 }

@@ -51,7 +51,7 @@ class Team {
   alignas(64) std::atomic<uint64_t> ticket_{0};
   alignas(64) std::atomic<int> loop_{0};  // of the ticket; for sleeping
   alignas(64) std::atomic<int> open_{0};  // turns that are not done
-  bool is_over_ = false;
+  std::atomic<bool> is_over_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -41,6 +41,16 @@ TEST(Team, EachMemberIsOneThreadAndTheCallerIsTheFirst) {
   }
 }
 
+// A member that is on its way to a loop when the team ends must hear of the end.
+TEST(Team, EndsWhileMembersCome) {
+  for (int round = 0; round < 5000; ++round) {
+    Team team(2);
+    std::atomic<bool> is_here{false};
+    while (!is_here) team.each(2, [&](int member, int64_t) { is_here = is_here || member == 1; });
+    for (int i = 0; i < round % 7; ++i) team.each(2, [](int, int64_t) {});
+  }
+}
+
 // Plain memory: each turn adds to what its neighbour held after the loop before, so a wrong order
 // or a late write shows.
 TEST(Team, LoopsFollowOneAnother) {
