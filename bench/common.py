@@ -1,6 +1,7 @@
 """What the programs of this folder share: running all sides in turn, and what is printed and kept."""
 import argparse
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -64,7 +65,7 @@ class Bench:
         self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
         self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
-        self.number, self.folder = 0, tempfile.TemporaryDirectory()
+        self.numbers, self.folder = itertools.count(1), tempfile.TemporaryDirectory()
         cpu, flags = cpu_facts(pathlib.Path("/proc/cpuinfo").read_text())
         forced = a.isa or os.environ.get("ELBO_ISA", "")
         os.environ.update(FORCED.get(forced, {}))
@@ -98,17 +99,16 @@ class Bench:
         return done.stdout.strip()
 
     def run_folder(self):
-        self.number += 1
-        return pathlib.Path(self.folder.name) / f"run{self.number}"
+        return pathlib.Path(self.folder.name) / f"run{next(self.numbers)}"
 
-    def train_command(self, data, run, *options, dtype="f32"):
-        return [self.elbo, "train", str(data), "--threads", str(self.threads), "--no-report", "-o", str(run),
+    def train_command(self, data, run, *options, dtype="f32", threads=None):
+        return [self.elbo, "train", str(data), "--threads", str(threads or self.threads), "--no-report", "-o", str(run),
                 "--set", f"train.precision={dtype}", *options]
 
-    def train(self, data, *options, dtype="f32"):
-        """Trains and returns the lines of metrics.jsonl."""
+    def train(self, data, *options, **how):
+        """Trains and returns the lines of metrics.jsonl; how: see train_command."""
         run = self.run_folder()
-        command = self.train_command(data, run, "--quiet", *options, dtype=dtype)
+        command = self.train_command(data, run, "--quiet", *options, **how)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
