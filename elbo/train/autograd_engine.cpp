@@ -3,7 +3,7 @@
 
 #include "elbo/tensor/mixed_precision.h"
 #include "elbo/train/engine.h"
-#include "elbo/train/gradients.h"
+#include "elbo/train/recorded_steps.h"
 
 namespace elbo {
 namespace {
@@ -13,12 +13,13 @@ struct Seat {
   std::unique_ptr<Player> player;
   std::vector<Tensor> params;
   std::unique_ptr<Optimizer> optimizer;
-  std::unique_ptr<GradientGraphs> graphs;  // null where nothing is replayed
+  std::unique_ptr<RecordedSteps> recorded;  // null where nothing is replayed
 
-  Gradients find(const Batch& batch, const Rng& rng, const Time& time) {
+  /// A recorded step has moved the weights as well.
+  Gradients find(const Batch& batch, const Rng& rng, const Time& time, double lr) {
     Tensor weights = weights_at(*player, time, params.at(0).device());
     Rng own = rng.stream(player->name());
-    if (graphs) return graphs->find(batch, own, weights);
+    if (recorded) return recorded->step(batch, own, weights, lr);
     return find_gradients(*player, params, batch, own, weights);
   }
 };
@@ -38,8 +39,8 @@ class AutogradEngine : public Engine {
     at::Device device = first.params.at(0).device();
     if (!record && why_not_replayed(seats_.size(), device).empty()) record = record_on(device);
     if (record) {
-      first.graphs =
-          std::make_unique<GradientGraphs>(*first.player, first.params, std::move(record));
+      first.recorded = std::make_unique<RecordedSteps>(*first.player, first.params,
+                                                       *first.optimizer, clip_, std::move(record));
     }
   }
 
@@ -50,7 +51,7 @@ class AutogradEngine : public Engine {
     MixedPrecision guard(is_mixed_);
     std::vector<Tensor> means;
     for (Seat& seat : seats_) {
-      Gradients found = seat.find(batch, rng, time);
+      Gradients found = seat.find(batch, rng, time, lr);
       Tensor numbers = found.numbers.to(at::kCPU);  // waits for the device, once a step
       double norm = numbers[0].item<double>(), loss = numbers[1].item<double>();
       if (&seat == &seats_.front()) out.gradient_norm = norm;
@@ -63,9 +64,12 @@ class AutogradEngine : public Engine {
         restore(seat.player->module().buffers(), found.buffers);
         return out;
       }
+      if (seat.recorded) continue;
       if (clip_ > 0 && norm > clip_) scale_gradients(seat.params, clip_ / norm);
     }
-    for (Seat& seat : seats_) seat.optimizer->step(lr);
+    for (Seat& seat : seats_) {
+      if (!seat.recorded) seat.optimizer->step(lr);
+    }
     out.means = at::cat(means);
     tell_of_graphs();
     return out;
@@ -96,10 +100,10 @@ class AutogradEngine : public Engine {
     for (const Tensor& p : params) p.grad().mul_(factor);
   }
   void tell_of_graphs() {
-    const GradientGraphs* graphs = seats_.front().graphs.get();
-    if (!graphs || graphs->why_not().empty() || has_told_) return;
+    const RecordedSteps* recorded = seats_.front().recorded.get();
+    if (!recorded || recorded->why_not().empty() || has_told_) return;
     has_told_ = true;
-    result_.note = "steps are not replayed from a graph: " + graphs->why_not();
+    result_.note = "steps are not replayed from a graph: " + recorded->why_not();
   }
 
   std::vector<Seat> seats_;

@@ -53,9 +53,9 @@ class Engine {
   virtual NamedTensors state() const = 0;
 };
 
-/// Runs any objective by LibTorch's autograd. Of a lone player the way from the batch to the
-/// gradients is recorded as a graph and replayed (train/gradients.h), by `record` where that is
-/// given, else wherever why_not_replayed() finds no fault.
+/// Runs any objective by LibTorch's autograd. A lone player's steps are recorded as graphs and
+/// replayed (train/recorded_steps.h), by `record` where that is given, else wherever
+/// why_not_replayed() finds no fault.
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options,
                                              RecordGraph record = nullptr);

@@ -25,7 +25,10 @@ Optimizer::Optimizer(const std::vector<Tensor>& params)
 
 void Optimizer::step(double lr) {
   at::NoGradGuard no_grad;
-  if (!has_pieces()) return step_by_operators(lr);
+  if (!has_pieces()) {
+    at::TensorOptions options = params_.at(0).options();
+    return step_by_operators(at::full({}, lr, options), at::zeros({}, options.dtype(at::kBool)));
+  }
   begin(lr);
   at::parallel_for(0, pieces(), 1, [this](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) update(i);
@@ -70,6 +73,10 @@ void add_state(NamedTensors& out, const char* name, const std::vector<Tensor>& t
   }
 }
 
+void replace_unless(const Tensor& skip, std::vector<Tensor>& old, const std::vector<Tensor>& by) {
+  for (size_t i = 0; i < old.size(); ++i) old[i].copy_(at::where(skip, old[i], by[i]));
+}
+
 /// Where a state tensor's elements of one parameter begin; null if there is no such state.
 float* place(const std::vector<Tensor>& state, size_t i, int64_t offset) {
   return state.empty() ? nullptr : state[i].data_ptr<float>() + offset;
@@ -92,15 +99,10 @@ class Sgd : public Optimizer {
     if (o.momentum > 0) momentum_ = zeros_like_all(params);
     ELBO_CHECK(!o.nesterov || o.momentum > 0, Code::usage, "sgd: nesterov needs momentum > 0");
   }
-  void step_by_operators(double lr) override {
-    auto g = grads();
-    if (options_.weight_decay > 0) g = at::_foreach_add(g, params_, options_.weight_decay);
-    if (options_.momentum > 0) {
-      at::_foreach_mul_(momentum_, options_.momentum);
-      at::_foreach_add_(momentum_, g, 1);
-      g = options_.nesterov ? at::_foreach_add(g, momentum_, options_.momentum) : momentum_;
-    }
-    at::_foreach_add_(params_, g, -lr);
+  void step_by_operators(const Tensor& lr, const Tensor& skip) override {
+    at::_fused_sgd_(params_, grads(), momentum_, options_.weight_decay, options_.momentum, lr,
+                    /*dampening=*/0, options_.nesterov, /*maximize=*/false,
+                    /*is_first_step=*/false, /*grad_scale=*/{}, skip.to(at::kFloat));
   }
   void fill(UpdateStep& s) override {
     s.momentum = static_cast<float>(options_.momentum);
@@ -137,19 +139,20 @@ class Rmsprop : public Optimizer {
       : Optimizer(params), options_(o), square_(zeros_like_all(params)) {
     if (o.momentum > 0) momentum_ = zeros_like_all(params);
   }
-  void step_by_operators(double lr) override {
+  void step_by_operators(const Tensor& lr, const Tensor& skip) override {
     auto g = grads();
-    at::_foreach_mul_(square_, options_.alpha);
-    at::_foreach_addcmul_(square_, g, g, 1 - options_.alpha);
-    auto root = at::_foreach_sqrt(square_);
+    auto square = at::_foreach_mul(square_, options_.alpha);
+    at::_foreach_addcmul_(square, g, g, 1 - options_.alpha);
+    auto root = at::_foreach_sqrt(square);
     at::_foreach_add_(root, options_.eps);
+    auto move = at::_foreach_div(g, root);
     if (options_.momentum > 0) {
-      at::_foreach_mul_(momentum_, options_.momentum);
-      at::_foreach_addcdiv_(momentum_, g, root, 1);
-      at::_foreach_add_(params_, momentum_, -lr);
-    } else {
-      at::_foreach_addcdiv_(params_, g, root, -lr);
+      at::_foreach_add_(move, momentum_, options_.momentum);
+      replace_unless(skip, momentum_, move);
     }
+    replace_unless(skip, square_, square);
+    at::_foreach_mul_(move, lr);
+    replace_unless(skip, params_, at::_foreach_sub(params_, move));
   }
   void fill(UpdateStep& s) override {
     s.beta2 = static_cast<float>(options_.alpha);
@@ -197,16 +200,19 @@ class Adam : public Optimizer {
         mean_(zeros_like_all(params)),
         square_(zeros_like_all(params)),
         steps_(at::zeros({}, params.at(0).device())) {}
-  void step_by_operators(double lr) override {
-    steps_.add_(1);
+  void step_by_operators(const Tensor& lr, const Tensor& skip) override {
+    Tensor skips = skip.to(at::kFloat);
+    steps_.add_(1 - skips);
     std::vector<Tensor> steps(params_.size(), steps_);
     const AdamOptions& o = options_;
     if (decoupled_) {
       at::_fused_adamw_(params_, grads(), mean_, square_, {}, steps, lr, o.beta1, o.beta2,
-                        o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+                        o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false,
+                        /*grad_scale=*/{}, skips);
     } else {
       at::_fused_adam_(params_, grads(), mean_, square_, {}, steps, lr, o.beta1, o.beta2,
-                       o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+                       o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false,
+                       /*grad_scale=*/{}, skips);
     }
   }
   void fill(UpdateStep& s) override {

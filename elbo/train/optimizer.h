@@ -19,6 +19,9 @@ class Optimizer {
   virtual ~Optimizer() = default;
   /// One step at learning rate lr; every parameter must have its gradient.
   void step(double lr);
+  /// The same by LibTorch's operators, which can be recorded. lr: of the parameters' type and
+  /// device; skip, a bool there: whether nothing is to be moved or counted.
+  virtual void step_by_operators(const Tensor& lr, const Tensor& skip) = 0;
   /// The tensors that a resumed run needs, live: loading copies into them.
   virtual NamedTensors state() const = 0;
 
@@ -30,8 +33,6 @@ class Optimizer {
   void update(int64_t piece) const;
 
  protected:
-  /// A step by LibTorch's operators.
-  virtual void step_by_operators(double lr) = 0;
   /// Sets what the formula needs beside lr and scale; counts the step.
   virtual void fill(UpdateStep& s) = 0;
   /// Moves n weights from `offset` on of parameter i.

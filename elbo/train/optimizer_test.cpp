@@ -100,6 +100,29 @@ TEST_P(EveryOptimizer, MovesNothingAtLearningRateZero) {
   EXPECT_TRUE(at::equal(p, before));
 }
 
+/// A number's place and the optimizer's state after steps, by operators, along some gradients of
+/// which one is bad and skipped.
+std::vector<Tensor> by_operators(const Part& part, const std::vector<double>& gradients) {
+  Tensor p = at::full({1}, 2.0, at::kDouble);
+  auto optimizer = optimizers().make(part, {p});
+  for (double g : gradients) {
+    p.mutable_grad() = at::full({1}, g, at::kDouble);
+    optimizer->step_by_operators(at::full({}, 0.1, at::kDouble),
+                                 at::full({}, !std::isfinite(g), at::kBool));
+  }
+  std::vector<Tensor> out = {p};
+  for (auto& [name, tensor] : optimizer->state()) out.push_back(tensor);
+  return out;
+}
+
+TEST_P(EveryOptimizer, SkipsAStepAsIfItHadNeverCome) {
+  auto without = by_operators(GetParam(), {0.5, -1.5, 3}),
+       with = by_operators(GetParam(), {0.5, NAN, -1.5, INFINITY, 3});
+  for (size_t i = 0; i < without.size(); ++i) {
+    EXPECT_TRUE(at::equal(without[i], with[i])) << without[i] << with[i];
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, EveryOptimizer, ::testing::ValuesIn(all_optimizers()));
 
 /// The places of one number after steps with the gradients given.

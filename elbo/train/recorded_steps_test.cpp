@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/train/gradients.h"
+#include "elbo/train/recorded_steps.h"
 
 #include <gtest/gtest.h>
 
 #include "elbo/fused/testing.h"
+#include "elbo/tensor/testing.h"
 #include "elbo/train/engine.h"
 #include "elbo/train/testing.h"
 #include "elbo/train/weights.h"
@@ -38,6 +39,8 @@ std::vector<Case> cases() {
   out.back().shape = {1, 9, 8};
   out.back().model.encoder = part_with("conv", "norm", std::string("batch"));
   out.back().model.encoder.options["channels"] = Value::list<int64_t>({4, 5});
+  // A bias under batch norm has only rounding for a gradient, of which adam makes whole steps.
+  out.back().engine.optimizer = "sgd";
   for (const char* scale : {"learned", "fixed"}) {
     out.push_back(mlp("a full covariance and a Gaussian"));
     out.back().model.posterior = "full";
@@ -54,11 +57,19 @@ std::vector<Case> cases() {
   out.back().model.encoder = testing::small_network(0.2, "batch");
   out.back().engine.optimizer = part_with("sgd", "momentum", 0.9);
   out.back().bad_step = 4;
+  out.push_back(mlp("a bad step between clipped ones"));
+  out.back().engine = {part_with("rmsprop", "momentum", 0.5), 0.05};
+  out.back().bad_step = 4;
   for (size_t i = 0, n = out.size(); i < n; ++i) {
     out.push_back(out[i]);
     out.back().engine.precision = Precision::bf16;
   }
   return out;
+}
+
+/// Refuses to record, so that every step is an ordinary one by the operators that are recorded.
+std::unique_ptr<StepGraph> refuse(const std::function<void()>&) {
+  throw std::runtime_error("it waits\nfor the device");
 }
 
 /// One run of a case: full batches and one smaller one at each epoch's end, three steps an epoch.
@@ -112,6 +123,15 @@ void expect_same(const Training& a, const Training& b) {
   }
 }
 
+void expect_near(const Training& a, const Training& b) {
+  NamedTensors x = a.state(), y = b.state();
+  ASSERT_EQ(x.size(), y.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(x[i].first, y[i].first);
+    EXPECT_LT(testing::max_difference(x[i].second, y[i].second), 1e-5) << x[i].first;
+  }
+}
+
 void expect_same(const StepResult& a, const StepResult& b) {
   EXPECT_EQ(a.names, b.names);
   EXPECT_EQ(a.finite, b.finite);
@@ -126,7 +146,7 @@ TEST(ReplayedSteps, EqualOrdinaryOnesBitForBit) {
     SCOPED_TRACE(
         fmt::format("{}{}", c.name, c.engine.precision == Precision::bf16 ? ", bf16" : ""));
     auto recorded = std::make_shared<int64_t>(0);
-    Training ordinary(c), replayed = Training::replayed(c, recorded);
+    Training ordinary(c, refuse), replayed = Training::replayed(c, recorded);
     for (int64_t i = 0; i < 12; ++i) {
       SCOPED_TRACE(i);
       StepResult expected = ordinary.step(i);
@@ -135,6 +155,18 @@ TEST(ReplayedSteps, EqualOrdinaryOnesBitForBit) {
     }
     expect_same(ordinary, replayed);
     EXPECT_EQ(*recorded, 2) << "one for each size of batch";
+  }
+}
+
+/// Without graphs, where the host decides what is clipped and whether anything moves, and kernels
+/// move it.
+TEST(ReplayedSteps, MoveWeightsAsThoseOfTheHostDo) {
+  for (const Case& c : cases()) {
+    if (c.engine.precision == Precision::bf16) continue;
+    SCOPED_TRACE(c.name);
+    Training of_host(c), replayed = Training::replayed(c);
+    for (int64_t i = 0; i < 6; ++i) of_host.step(i), replayed.step(i);
+    expect_near(of_host, replayed);
   }
 }
 
@@ -149,15 +181,12 @@ TEST(ReplayedSteps, GoOnFromASavedState) {
 
 TEST(ReplayedSteps, AreOrdinaryWhereRecordingFails) {
   Case c = cases()[0];
-  Training ordinary(c), refused(c, [](const auto&) -> std::unique_ptr<StepGraph> {
-    throw std::runtime_error("it waits\nfor the device");
-  });
+  Training ordinary(c), refused(c, refuse);
   for (int64_t i = 0; i < 6; ++i) {
-    StepResult result = refused.step(i);
-    expect_same(ordinary.step(i), result);
-    EXPECT_EQ(result.note, i == 1 ? "steps are not replayed from a graph: it waits" : "");
+    ordinary.step(i);
+    EXPECT_EQ(refused.step(i).note, i == 1 ? "steps are not replayed from a graph: it waits" : "");
   }
-  expect_same(ordinary, refused);
+  expect_near(ordinary, refused);
 }
 
 /// A player with one weight whose loss draws from its Rng past the tape.
