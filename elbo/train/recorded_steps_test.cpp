@@ -97,7 +97,7 @@ class Training {
     of_step.seed += static_cast<uint64_t>(number);
     of_step.rows -= number % 3 == 2 ? 4 : 0;
     Batch batch = of_step.batch();
-    if (number == case_.bad_step) batch.x.fill_(1e30F), batch.input = Tensor();
+    if (number == case_.bad_step) batch.x.fill_(INFINITY), batch.input = Tensor();
     Rng rng = Rng(7, "train").at(static_cast<uint64_t>(number));
     double epoch = static_cast<double>(number) / 3;
     return engine_->step(batch, rng, {number, epoch, 5}, 1e-2 / (1 + epoch));
@@ -128,7 +128,7 @@ void expect_near(const Training& a, const Training& b) {
   ASSERT_EQ(x.size(), y.size());
   for (size_t i = 0; i < x.size(); ++i) {
     EXPECT_EQ(x[i].first, y[i].first);
-    EXPECT_LT(testing::max_difference(x[i].second, y[i].second), 1e-5) << x[i].first;
+    EXPECT_LT(testing::max_difference(x[i].second, y[i].second), 1e-4) << x[i].first;
   }
 }
 
