@@ -81,15 +81,17 @@ void Dense::weight_gradient(int64_t rows, const Block& b, float* scratch) const 
 }
 
 /// Rows of the transposed weights' gradient are sums of rows of d out: those of the examples in
-/// which the input is not 0.
+/// which the input is not 0. The block's are found at once and then transposed.
 void Dense::sparse_weight_gradient(int64_t rows, const Block& b, float* scratch) const {
   int64_t stride = kPanelVectors * gemms_.lanes;
   float* transposed = scratch + rows * stride;
   Gemm g;
-  g.m = in_.width, g.n = out_.width, g.k = rows;
-  g.b = out_.gradient.data(), g.ldb = out_.width;
-  g.c = transposed - b.row * stride - b.column, g.ldc = stride;
-  gemms_.sparse_block(g, sparse_->by_column(), b, scratch);
+  g.m = b.rows, g.n = b.columns, g.k = rows;
+  g.b = out_.gradient.data() + b.column, g.ldb = out_.width;
+  g.c = transposed, g.ldc = stride;
+  SparseRows inputs = sparse_->by_column();
+  inputs.starts += b.row, inputs.ends += b.row;
+  gemms_.sparse_block(g, inputs, {0, b.rows, 0, b.columns}, scratch);
   gemms_.transpose({transposed, stride}, b.rows, b.columns,
                    {weight_.gradient + b.column * in_.width + b.row, in_.width});
 }

@@ -4,22 +4,12 @@
 
 #include "elbo/kernels/activation.h"
 #include "elbo/kernels/gemm.h"
-#include "elbo/kernels/likelihood.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/testing.h"
 #include "elbo/kernels/update.h"
 
 namespace elbo {
 namespace {
-
-constexpr size_t kLongest = 40;
-
-template <class Body>
-void for_each_length(Body body) {
-  for (Isa isa : machine_isas()) {
-    for (size_t n = 1; n <= kLongest; ++n) body(isa, n, static_cast<int64_t>(n));
-  }
-}
 
 TEST(Edge, ProductsKeepWithinTheirMatrices) {
   for_each_length([](Isa isa, size_t size, int64_t n) {
@@ -96,18 +86,6 @@ TEST(Edge, ActivationsKeepWithinTheirRows) {
     kernels.column_sums(rows, n, 3, n, out);
     EXPECT_EQ(out[n - 1], 3);
     EXPECT_EQ(kernels.square_sum(rows, n, 3, n), 3 * n);
-  });
-}
-
-TEST(Edge, LikelihoodsKeepWithinTheirRows) {
-  for_each_length([](Isa isa, size_t size, int64_t n) {
-    for (const char* name : {"bernoulli", "gaussian", "gaussian-element"}) {
-      size_t count = name == std::string("gaussian-element") ? 2 : 1;
-      Edge parameters(count * size, 1), x(size, 1), mask(size, 1), gradient(count * size);
-      double own = 0, value = likelihood_kernels(name, isa)->row({parameters, x, mask, n, 1, 1},
-                                                                 gradient, &own);
-      EXPECT_LT(value, 0);
-    }
   });
 }
 

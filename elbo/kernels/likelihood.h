@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "elbo/core/cpu.h"
 
@@ -14,7 +15,7 @@ struct LikelihoodRow {
   const float* x = nullptr;           ///< [elements]
   const float* mask = nullptr;        ///< [elements], 1 = observed; null: all are
   int64_t elements = 0;
-  float own = 0;    ///< the likelihood's own parameter, where it has one
+  float own = 0;    ///< the likelihood's own parameter, learned or fixed, where it has one
   float scale = 1;  ///< factor of the gradients
 };
 
@@ -30,5 +31,6 @@ struct LikelihoodKernels {
 /// By name: a member of the family of likelihoods, with its variant after a dash
 /// ("gaussian-element"). Null where there is none.
 const LikelihoodKernels* likelihood_kernels(std::string_view name, Isa isa);
+std::vector<std::string_view> likelihood_kernel_names();
 
 }  // namespace elbo

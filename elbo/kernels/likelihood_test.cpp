@@ -245,13 +245,32 @@ TEST(Likelihood, ExtremesStayFinite) {
 
 TEST(Likelihood, NanInAnyParameterShowsInTheValue) {
   for (Isa isa : machine_isas()) {
-    EXPECT_TRUE(std::isnan(log_p("bernoulli", isa, 1, {kNaN}, 0)));
-    EXPECT_TRUE(std::isnan(log_p("continuous-bernoulli", isa, 1, {kNaN}, 0)));
-    EXPECT_TRUE(std::isnan(log_p("gaussian", isa, 1, {kNaN}, 0)));
-    EXPECT_TRUE(std::isnan(log_p("gaussian", isa, 1, {0}, kNaN)));
-    EXPECT_TRUE(std::isnan(log_p("gaussian-element", isa, 1, {kNaN, 0}, 0)));
-    EXPECT_TRUE(std::isnan(log_p("gaussian-element", isa, 1, {0, kNaN}, 0)));
+    for (const Reference& r : kReferences) {
+      for (int64_t i = 0; i < r.parameters + r.has_own; ++i) {
+        std::vector<float> numbers(static_cast<size_t>(r.parameters) + 1, 0.0f);
+        numbers[static_cast<size_t>(i)] = kNaN;
+        EXPECT_TRUE(std::isnan(log_p(r.name, isa, 1, numbers, numbers.back()))) << r.name << i;
+      }
+    }
   }
+}
+
+TEST(Likelihood, KeepsWithinItsRow) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    for (const Reference& r : kReferences) {
+      size_t count = size * static_cast<size_t>(r.parameters);
+      Edge parameters(count, 1), x(size, 0.3f), mask(size, 1), gradient(count);
+      double own = 0;
+      likelihood_kernels(r.name, isa)->row({parameters, x, mask, n, 1, 1}, gradient, &own);
+      for (size_t i = 0; i < count; ++i) EXPECT_NE(gradient[i], 0) << r.name;
+    }
+  });
+}
+
+TEST(Likelihood, EveryKernelHasItsReferenceHere) {
+  std::vector<std::string_view> here;
+  for (const Reference& r : kReferences) here.push_back(r.name);
+  EXPECT_EQ(here, likelihood_kernel_names());
 }
 
 TEST(Likelihood, UnknownNamesHaveNoKernels) {

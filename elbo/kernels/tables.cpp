@@ -115,6 +115,12 @@ const LikelihoodKernels* likelihood_kernels(std::string_view name, Isa isa) {
   return find(kLikelihoods, name, isa);
 }
 
+std::vector<std::string_view> likelihood_kernel_names() {
+  std::vector<std::string_view> out;
+  for (const auto& row : kLikelihoods) out.push_back(row.name);
+  return out;
+}
+
 std::optional<Activation> try_activation(std::string_view name) {
   for (size_t i = 0; i < std::size(kActivationNames); ++i) {
     if (kActivationNames[i] == name) return static_cast<Activation>(i);

@@ -99,6 +99,15 @@ class Edge {
   float* data_;
 };
 
+/// body(isa, n, n) for every instruction set and lengths from 1 to some vectors.
+template <class Body>
+void for_each_length(Body body) {
+  constexpr size_t kLongest = 40;
+  for (Isa isa : machine_isas()) {
+    for (size_t n = 1; n <= kLongest; ++n) body(isa, n, static_cast<int64_t>(n));
+  }
+}
+
 inline std::vector<double> doubles(std::span<const float> x) { return {x.begin(), x.end()}; }
 
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {
