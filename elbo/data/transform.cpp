@@ -29,7 +29,10 @@ void keep_observed(Batch& batch) {
 
 class Unit : public Transform {
  public:
-  void apply(Batch& batch, const TransformNoise&) const override { batch.x = batch.x / 255; }
+  void apply(Batch& batch, const TransformNoise&) const override {
+    // By a tensor: LibTorch multiplies by the reciprocal of a number on some devices.
+    batch.x = batch.x / at::full({}, 255, batch.x.options().dtype(at::kFloat));
+  }
   Tensor invert(const Tensor& x) const override { return x * 255; }
 };
 

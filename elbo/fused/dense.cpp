@@ -25,7 +25,7 @@ Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const Sp
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;
-  if (!sparse_) return kGemmScratch;
+  if (!sparse_ || !sparse_->has_room()) return kGemmScratch;
   int64_t deepest = std::max(in_.width, sparse_->rows());
   return std::max(kGemmScratch, (deepest + kSparseGradientRows) * panel);
 }

@@ -8,7 +8,7 @@ namespace elbo::fused {
 void SparseInput::reserve(int64_t rows) {
   if (rows <= rows_) return;
   rows_ = rows;
-  if (rows * width_ > kMostElements) return;
+  if (!has_room()) return;
   auto size = static_cast<size_t>(rows * width_);
   starts_.resize(static_cast<size_t>(rows));
   ends_.resize(static_cast<size_t>(rows));
@@ -32,7 +32,7 @@ SparseRows SparseInput::by_column() const {
 
 void SparseInput::read(const Work& w, const float* x) {
   is_sparse_ = false;
-  if (rows_ * width_ > kMostElements) return;
+  if (!has_room()) return;
   constexpr int64_t kRows = 8;
   w.team.each((w.rows + kRows - 1) / kRows, [&](int, int64_t turn) {
     for (int64_t r = turn * kRows; r < std::min(w.rows, (turn + 1) * kRows); ++r) {

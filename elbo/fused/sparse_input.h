@@ -16,6 +16,7 @@ class SparseInput {
   void reserve(int64_t rows);
   int64_t rows() const { return rows_; }          ///< that there is room for
   int64_t nonzeros() const { return nonzeros_; }  ///< of the batch that was read
+  bool has_room() const { return rows_ * width_ <= kMostElements; }
   bool is_sparse() const { return is_sparse_; }
   SparseRows by_row() const;
   SparseRows by_column() const;

@@ -74,7 +74,7 @@ struct VaeCase {
 /// Draws cases: every network, norm, activation, posterior and likelihood, and awkward sizes.
 class Draw {
  public:
-  explicit Draw(uint64_t seed) : rng_(seed, "cases"), seed_(seed) {}
+  explicit Draw(uint64_t seed, const char* stream = "cases") : rng_(seed, stream), seed_(seed) {}
 
   VaeCase operator()() {
     VaeCase c;
@@ -90,10 +90,7 @@ class Draw {
     c.has_mask = chance(0.3), c.has_other_input = chance(0.2);
     c.model.latent = whole(1, 40);
     c.model.posterior = pick<std::string>({"diagonal", "full", "point"});
-    c.model.likelihood = pick(likelihoods().names());
-    if (c.model.likelihood.type == "gaussian") {
-      c.model.likelihood.options["scale"] = pick<std::string>({"fixed", "learned", "element"});
-    }
+    c.model.likelihood = likelihood();
     c.model.encoder = has_images ? convolutions() : network();
     if (chance(0.5)) c.model.decoder = has_images && chance(0.6) ? convolutions() : network();
     return c;
@@ -109,6 +106,16 @@ class Draw {
   }
 
  private:
+  /// From numbers of its own, so that a new likelihood leaves the rest as it was.
+  Part likelihood() {
+    Draw own(seed_, "likelihood");
+    Part out = own.pick(likelihoods().names());
+    if (out.type == "gaussian") {
+      out.options["scale"] = own.pick<std::string>({"fixed", "learned", "element"});
+      out.options["value"] = 0.2 * static_cast<double>(own.whole(1, 10));
+    }
+    return out;
+  }
   Part network() {
     Part out("mlp");
     add_common(out, "sizes", 2, 70);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/kernels/team.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
 #if defined(__linux__)
 #include <sched.h>
 #include <sys/syscall.h>
@@ -14,6 +19,7 @@ namespace {
 
 constexpr int kBits = 20;
 constexpr uint64_t kTurnMask = (uint64_t{1} << kBits) - 1;
+constexpr int64_t kMostTurns = kTurnMask;  // that a ticket can hold
 constexpr uint64_t kLoopMask = (uint64_t{1} << 24) - 1;
 
 void pause() {
@@ -70,10 +76,19 @@ void ask_for_short_turns() {
 
 Team::Team(int members) {
   if (members > 1) ask_for_short_turns();
-  for (int i = 1; i < members; ++i) threads_.emplace_back([this, i] { serve(i); });
+  try {
+    for (int i = 1; i < members; ++i) threads_.emplace_back([this, i] { serve(i); });
+  } catch (const std::system_error& e) {
+    int begun = size();
+    end();
+    throw Error(Code::resource, fmt::format("only {} of {} threads can be had: {}\nSet --threads.",
+                                            begun, members, e.what()));
+  }
 }
 
-Team::~Team() {
+Team::~Team() { end(); }
+
+void Team::end() {
   is_over_ = true;
   loop_.fetch_add(1, std::memory_order_release);
   loop_.notify_all();
@@ -81,14 +96,20 @@ Team::~Team() {
 }
 
 void Team::start(int64_t turns, Call call, void* turn) {
-  ELBO_ASSERT(turns >= 0 && turns <= kMostTurns);
-  if (turns == 0) return;
   if (threads_.empty() || turns == 1) {
     for (int64_t i = 0; i < turns; ++i) call(turn, 0, i);
     return;
   }
   call_ = call;
   turn_ = turn;
+  for (int64_t first = 0; first < turns; first += kMostTurns) {
+    share(first, std::min(kMostTurns, turns - first));
+  }
+}
+
+/// Turns first .. first + turns - 1, as many as a ticket can hold.
+void Team::share(int64_t first, int64_t turns) {
+  first_ = first;
   open_.store(static_cast<int>(turns), std::memory_order_relaxed);
   auto loop = static_cast<uint32_t>(loop_.load(std::memory_order_relaxed)) + 1;
   uint64_t number = loop & kLoopMask;
@@ -115,7 +136,7 @@ void Team::work(int member, uint64_t loop) {
     uint64_t turn = front ? first : first + left - 1;
     uint64_t next = (loop << (2 * kBits)) | ((left - 1) << kBits) | (front ? first + 1 : first);
     if (!ticket_.compare_exchange_weak(ticket, next, std::memory_order_acq_rel)) continue;
-    call_(turn_, member, static_cast<int64_t>(turn));
+    call_(turn_, member, first_ + static_cast<int64_t>(turn));
     if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_.notify_all();
     ticket = ticket_.load(std::memory_order_acquire);
   }

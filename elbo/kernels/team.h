@@ -17,6 +17,7 @@ namespace elbo {
 /// ones from the back: in loops of the same shape they meet the same memory each time.
 class Team {
  public:
+  /// Throws Error(Code::resource) where so many threads cannot be had.
   explicit Team(int members);
   ~Team();
   Team(const Team&) = delete;
@@ -24,28 +25,29 @@ class Team {
 
   int size() const { return static_cast<int>(threads_.size()) + 1; }
 
-  /// turn(member, i) for every i in [0, turns), once each; returns when all are done. Turns must
-  /// not throw, and nobody else may be calling. turns <= kMostTurns.
+  /// turn(member, i) for every i in [0, turns), once each; returns when all are done. A turn that
+  /// throws ends the program, and nobody else may be calling.
   template <class Turn>
   void each(int64_t turns, Turn&& turn) {
     start(
         turns,
-        [](void* t, int member, int64_t i) {
+        [](void* t, int member, int64_t i) noexcept {
           (*static_cast<std::remove_reference_t<Turn>*>(t))(member, i);
         },
         &turn);
   }
 
-  static constexpr int64_t kMostTurns = (int64_t{1} << 20) - 1;
-
  private:
-  using Call = void (*)(void*, int, int64_t);
+  using Call = void (*)(void*, int, int64_t) noexcept;
   void start(int64_t turns, Call call, void* turn);
+  void share(int64_t first, int64_t turns);
   void work(int member, uint64_t loop);
   void serve(int member);
+  void end();
 
   Call call_ = nullptr;
   void* turn_ = nullptr;
+  int64_t first_ = 0;  // turn of the ticket's
   // The loop's number in 24 bits, how many turns are left in 20, and the first of them in 20. A
   // turn is taken by exchanging the whole, so a late member cannot take one of another loop.
   alignas(64) std::atomic<uint64_t> ticket_{0};

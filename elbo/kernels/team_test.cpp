@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace elbo {
@@ -21,6 +22,16 @@ TEST(Team, TakesEveryTurnOnce) {
       }
       for (auto& count : taken) ASSERT_EQ(count, 3) << turns << " turns, " << size << " members";
     }
+  }
+}
+
+// More than a ticket holds.
+TEST(Team, TakesMillionsOfTurns) {
+  Team team(2);
+  for (int64_t turns : {(1 << 20) - 1, 1 << 20, 5 << 20}) {
+    std::vector<uint8_t> taken(static_cast<size_t>(turns));
+    team.each(turns, [&](int, int64_t i) { ++taken[static_cast<size_t>(i)]; });
+    EXPECT_EQ(std::count(taken.begin(), taken.end(), 1), turns);
   }
 }
 

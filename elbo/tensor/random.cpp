@@ -2,7 +2,6 @@
 #include "elbo/tensor/random.h"
 
 #include <algorithm>
-#include <map>
 
 #include "elbo/core/error.h"
 #include "elbo/core/rng_fill.h"
@@ -107,23 +106,25 @@ Tensor NoiseTape::next(Rng& rng, at::IntArrayRef shape, at::TensorOptions option
   return draws_[given_++].noise;
 }
 
-void NoiseTape::redraw(uint64_t step) {
+std::map<uint64_t, Rng> NoiseTape::redraw(uint64_t step) {
   at::NoGradGuard no_grad;
   std::map<uint64_t, Rng> by_key;
   for (Draw& draw : draws_) {
     auto it = by_key.try_emplace(draw.rng.key(), draw.rng.at(step)).first;
     draw.fill(it->second, draw.noise);
   }
+  return by_key;
 }
 
-bool NoiseTape::can_redraw(uint64_t step) {
+bool NoiseTape::can_redraw(const Rng& after) {
   std::vector<Tensor> drawn;
   for (const Draw& draw : draws_) drawn.push_back(draw.noise.clone());
-  redraw(step);
+  auto by_key = redraw(after.step());
   for (size_t i = 0; i < drawn.size(); ++i) {
     if (!at::equal(drawn[i], draws_[i].noise)) return false;
   }
-  return true;
+  Rng own = after, redrawn = by_key.try_emplace(after.key(), after.at(after.step())).first->second;
+  return own.uniform() == redrawn.uniform();
 }
 
 Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n, at::Device device) {
@@ -161,10 +162,13 @@ Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
   int64_t n = p[0].numel();
   bool has_bytes = p.scalar_type() == at::kByte;
   if (!p.is_cpu()) {
-    Tensor chance = has_bytes ? p.to(at::kFloat) / 255 : p;
+    // By a tensor: LibTorch multiplies by the reciprocal of a number on some devices.
+    Tensor chance =
+        has_bytes ? p.to(at::kFloat) / at::full({}, 255, p.options().dtype(at::kFloat)) : p;
     return (uniform_by_row(rng, rows, n, p.device()).view_as(p) < chance).to(at::kFloat);
   }
-  Tensor chance = p.contiguous(), out = at::empty(p.sizes(), at::kFloat);
+  Tensor chance = (has_bytes ? p : p.to(at::kFloat)).contiguous();
+  Tensor out = at::empty(p.sizes(), at::kFloat);
   for_each_row(rng, rows, out, n, [&](Rng own, int64_t b, std::span<float> x) {
     if (has_bytes) return own.bernoulli({chance.data_ptr<uint8_t>() + b * n, x.size()}, x);
     const float* threshold = chance.data_ptr<float>() + b * n;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "elbo/core/rng.h"
@@ -43,11 +44,12 @@ class NoiseTape {
     Use& operator=(const Use&) = delete;
   };
 
-  /// Draws everything anew, as the same work would at that step.
-  void redraw(uint64_t step);
-  /// Whether redraw() at the step of the recording gives what was drawn then. It does not where
-  /// the work draws by other means from the same Rng in between, or at a step of its own choice.
-  bool can_redraw(uint64_t step);
+  /// Draws everything anew, as the same work would at that step; returns the generators as that
+  /// leaves them.
+  std::map<uint64_t, Rng> redraw(uint64_t step);
+  /// Whether redraw() gives what was drawn, and leaves the Rng that the work was given as the work
+  /// did. It does not where the work draws from it by other means, or at a step of its own choice.
+  bool can_redraw(const Rng& after);
   /// The next tensor in turn, which fill() would draw: for normal() and uniform().
   Tensor next(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, Fill fill);
 

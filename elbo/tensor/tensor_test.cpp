@@ -93,18 +93,19 @@ TEST(NoiseTape, RedrawsWhatTheSameWorkWouldDraw) {
 }
 
 TEST(NoiseTape, KnowsWhatItCannotRedraw) {
-  auto can_redraw = [](const std::function<void(Rng&)>& between) {
+  auto can_redraw = [](const std::function<void(Rng&)>& then) {
     Rng rng = Rng(1, "tape").at(4);
     NoiseTape tape;
     NoiseTape::Use use(tape);
     normal(rng, {3});
-    between(rng);
-    normal(rng, {3});
-    return tape.can_redraw(4);
+    then(rng);
+    return tape.can_redraw(rng);
   };
   EXPECT_TRUE(can_redraw([](Rng&) {}));
+  EXPECT_TRUE(can_redraw([](Rng& rng) { normal(rng, {3}); }));
   EXPECT_FALSE(can_redraw([](Rng& rng) { rng.below(3); }));
-  EXPECT_FALSE(can_redraw([](Rng& rng) { rng = rng.at(7); }));
+  EXPECT_FALSE(can_redraw([](Rng& rng) { rng.below(3), normal(rng, {3}); }));
+  EXPECT_FALSE(can_redraw([](Rng& rng) { rng = rng.at(7), normal(rng, {3}); }));
 }
 
 TEST(NoiseTape, RefusesWorkThatDrawsOtherNoise) {

@@ -62,14 +62,45 @@ EngineDifference difference_of(Case c, uint64_t seed, const char* engine = "fuse
                     {0, 0.1, 1});
 }
 
+/// How far the gradients that two models hold are apart: the most of one parameter, as a share of
+/// the norm of all.
+double gradients_apart(const Model& a, const Model& b) {
+  double most = 0, all = 0;
+  auto others = b.named_parameters();
+  for (const auto& item : a.named_parameters()) {
+    Tensor own = item.value().grad().to(at::kDouble);
+    all += own.square().sum().item<double>();
+    most = std::max(most, (own - others[item.key()].grad()).norm().item<double>());
+  }
+  return most / std::sqrt(all);
+}
+
+/// Whether the fused engine is about as near to autograd in f64 as autograd in f32 is.
+bool differs_by_rounding(Case c) {
+  c.engine.clip = 0;
+  Trial fused(c, "fused"), autograd(c, "autograd"), exact(c, "autograd");
+  exact.model->to(at::kDouble);
+  for (Tensor* t : exact.batch.tensors()) {
+    if (t->defined()) *t = t->to(at::kDouble);
+  }
+  exact.engine = make_engine("autograd", c.objective, exact.model, c.engine);
+  for (Trial* t : {&fused, &autograd, &exact}) t->step(0, 0);
+  return gradients_apart(*exact.model, *fused.model) <
+         1e-5 + 4 * gradients_apart(*exact.model, *autograd.model);
+}
+
 // Where a sum is within rounding of a kink of its activation the engines may take different slopes.
-// That is rare, and other weights do not share it.
+// That is rare, and other weights do not share it. A norm of values that hardly differ magnifies
+// rounding, in both engines.
 TEST(FusedEngine, AgreesWithAutogradOnAnyFlatVae) {
   int64_t again = 0;
   for (uint64_t seed = 1; seed <= 200 && !::testing::Test::HasFailure(); ++seed) {
     Case c = draw(seed);
     EngineDifference d = difference_of(c, seed);
-    if (!d.agrees() && ++again <= 4) d = difference_of(c, seed + 1000);
+    if (d.agrees()) continue;
+    EXPECT_LE(++again, 4) << "draws that do not agree at once";
+    if (differs_by_rounding(c)) continue;
+    d = difference_of(c, seed + 1000);
     EXPECT_TRUE(d.agrees()) << c.text() << ": terms " << d.term << ", gradient " << d.gradient
                             << " in " << d.where;
   }

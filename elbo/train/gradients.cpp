@@ -12,7 +12,7 @@ std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
 
 }  // namespace
 
-Gradients find_gradients(Player& player, std::vector<Tensor>& params, const Batch& batch, Rng rng,
+Gradients find_gradients(Player& player, std::vector<Tensor>& params, const Batch& batch, Rng& rng,
                          const Tensor& weights) {
   Gradients out;
   out.buffers = clones(player.module().buffers());

@@ -18,7 +18,7 @@ struct Gradients {
 
 /// Finds the loss and differentiates it for the player's own parameters, in which it leaves the
 /// gradients. Nothing in it depends on a number it found, so that it can be recorded.
-Gradients find_gradients(Player& player, std::vector<Tensor>& params, const Batch& batch, Rng rng,
+Gradients find_gradients(Player& player, std::vector<Tensor>& params, const Batch& batch, Rng& rng,
                          const Tensor& weights);
 
 }  // namespace elbo

@@ -44,7 +44,7 @@ RecordedSteps::Shape RecordedSteps::shape_of(const Batch& batch) {
   return out;
 }
 
-const Gradients& RecordedSteps::step(const Batch& batch, const Rng& rng, const Tensor& weights,
+const Gradients& RecordedSteps::step(const Batch& batch, Rng& rng, const Tensor& weights,
                                      double lr) {
   auto it = recordings_.find(shape_of(batch));
   bool is_new = it == recordings_.end();
@@ -75,7 +75,7 @@ const Gradients& RecordedSteps::step(const Batch& batch, const Rng& rng, const T
 }
 
 /// Decides by tensors alone whether and how far the weights move.
-Gradients RecordedSteps::find_and_move(const Batch& batch, const Rng& rng, const Tensor& weights,
+Gradients RecordedSteps::find_and_move(const Batch& batch, Rng& rng, const Tensor& weights,
                                        const Tensor& lr) {
   Gradients found = find_gradients(player_, params_, batch, rng, weights);
   at::NoGradGuard no_grad;
@@ -89,19 +89,19 @@ Gradients RecordedSteps::find_and_move(const Batch& batch, const Rng& rng, const
   return found;
 }
 
-const Gradients& RecordedSteps::step_anew(const Batch& batch, const Rng& rng, const Tensor& weights,
+const Gradients& RecordedSteps::step_anew(const Batch& batch, Rng& rng, const Tensor& weights,
                                           double lr) {
   return anew_ = find_and_move(batch, rng, weights, at::full({}, lr, params_.at(0).options()));
 }
 
 /// The first step of a shape is an ordinary one, listened to by the tape.
-void RecordedSteps::start(Recording& r, const Batch& batch, const Rng& rng, const Tensor& weights,
+void RecordedSteps::start(Recording& r, const Batch& batch, Rng& rng, const Tensor& weights,
                           double lr) {
   {
     NoiseTape::Use use(r.tape);
     step_anew(batch, rng, weights, lr);
   }
-  if (!r.tape.can_redraw(rng.step())) return give_up("its random numbers cannot be drawn ahead");
+  if (!r.tape.can_redraw(rng)) return give_up("its random numbers cannot be drawn ahead");
   r.batch = batch;
   for (Tensor* t : r.batch.tensors()) *t = place_for(*t, weights.device());
   r.weights = place_for(weights, weights.device());
@@ -112,7 +112,8 @@ void RecordedSteps::record(Recording& r, const Rng& rng) {
   try {
     r.graph = record_([this, &r, rng] {
       NoiseTape::Use use(r.tape);
-      r.found = find_and_move(r.batch, rng, r.weights, r.lr);
+      Rng own = rng;
+      r.found = find_and_move(r.batch, own, r.weights, r.lr);
     });
     anew_ = {};
   } catch (const std::exception& e) {

@@ -14,10 +14,10 @@
 namespace elbo {
 
 /// A lone player's steps by graphs, from the batch to the moved weights: one for each shape of
-/// batch, recorded when the shape comes for the second time (the first may set up what a recording
-/// may not) and replayed from then on, bit for bit. Batches, noise, weights of terms and learning
-/// rates are brought into the recording's tensors, all of them where the parameters are (a batch's
-/// index too).
+/// batch (of the first few), recorded when the shape comes for the second time (the first may set
+/// up what a recording may not) and replayed from then on, bit for bit. Batches, noise, weights of
+/// terms and learning rates are brought into the recording's tensors, all of them where the
+/// parameters are (a batch's index too).
 class RecordedSteps {
  public:
   /// clip: largest norm of the gradient; 0 leaves it as it is.
@@ -26,7 +26,7 @@ class RecordedSteps {
   ~RecordedSteps();
   /// One step at learning rate lr; moves nothing where the gradient's norm or the loss is not
   /// finite. What it found stays valid until the next.
-  const Gradients& step(const Batch& batch, const Rng& rng, const Tensor& weights, double lr);
+  const Gradients& step(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
   /// Why nothing is recorded or replayed any more; empty while it is.
   const std::string& why_not() const { return why_not_; }
 
@@ -35,10 +35,9 @@ class RecordedSteps {
   using Shape = std::vector<int64_t>;
 
   static Shape shape_of(const Batch& batch);
-  Gradients find_and_move(const Batch& batch, const Rng& rng, const Tensor& weights,
-                          const Tensor& lr);
-  const Gradients& step_anew(const Batch& batch, const Rng& rng, const Tensor& weights, double lr);
-  void start(Recording& r, const Batch& batch, const Rng& rng, const Tensor& weights, double lr);
+  Gradients find_and_move(const Batch& batch, Rng& rng, const Tensor& weights, const Tensor& lr);
+  const Gradients& step_anew(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
+  void start(Recording& r, const Batch& batch, Rng& rng, const Tensor& weights, double lr);
   void record(Recording& r, const Rng& rng);
   void give_up(const std::string& why);
 

@@ -189,35 +189,42 @@ TEST(ReplayedSteps, AreOrdinaryWhereRecordingFails) {
   expect_near(ordinary, refused);
 }
 
-/// A player with one weight whose loss draws from its Rng past the tape.
+/// A player with one weight whose loss draws from its Rng past the tape, before other noise or at
+/// the end.
 class Gambler : public Player {
  public:
-  Gambler() { module_.register_parameter("w", at::ones({2})); }
+  explicit Gambler(bool at_the_end) : at_the_end_(at_the_end) {
+    module_.register_parameter("w", at::ones({2}));
+  }
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return module_; }
   Loss loss(const Batch&, Rng& rng, const Tensor&) override {
     Tensor a = normal(rng, {2});
     rng.below(6);
-    return {((a + normal(rng, {2})) * module_.parameters()[0]).sum(), {}};
+    if (!at_the_end_) a = a + normal(rng, {2});
+    return {(a * module_.parameters()[0]).sum(), {}};
   }
 
  private:
+  bool at_the_end_;
   torch::nn::Module module_;
 };
 
 TEST(ReplayedSteps, AreOrdinaryWhereNoiseCannotBeDrawnAhead) {
-  std::vector<std::unique_ptr<Player>> players;
-  players.push_back(std::make_unique<Gambler>());
-  auto engine =
-      make_autograd_engine(std::move(players), {"sgd"}, [](const std::function<void()>& work) {
-        ADD_FAILURE() << "recorded";
-        return record_calls(work);
-      });
-  for (uint64_t i = 0; i < 3; ++i) {
-    Rng rng = Rng(1).at(i);
-    const char* why =
-        "steps are not replayed from a graph: its random numbers cannot be drawn ahead";
-    EXPECT_EQ(engine->step({}, rng, {}, 0.1).note, i == 0 ? why : "");
+  for (bool at_the_end : {false, true}) {
+    std::vector<std::unique_ptr<Player>> players;
+    players.push_back(std::make_unique<Gambler>(at_the_end));
+    auto engine =
+        make_autograd_engine(std::move(players), {"sgd"}, [](const std::function<void()>& work) {
+          ADD_FAILURE() << "recorded";
+          return record_calls(work);
+        });
+    for (uint64_t i = 0; i < 3; ++i) {
+      Rng rng = Rng(1).at(i);
+      const char* why =
+          "steps are not replayed from a graph: its random numbers cannot be drawn ahead";
+      EXPECT_EQ(engine->step({}, rng, {}, 0.1).note, i == 0 ? why : "");
+    }
   }
 }
 
