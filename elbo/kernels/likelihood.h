@@ -15,7 +15,7 @@ struct LikelihoodRow {
   const float* x = nullptr;           ///< [elements]
   const float* mask = nullptr;        ///< [elements], 1 = observed; null: all are
   int64_t elements = 0;
-  float own = 0;    ///< the likelihood's own parameter, learned or fixed, where it has one
+  float own = 0;    ///< its Likelihood::own_parameter(), learned or fixed, where it has one
   float scale = 1;  ///< factor of the gradients
 };
 
