@@ -29,9 +29,11 @@ def cpu_facts(cpuinfo):
 
 
 def highest_isa(flags):
-    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
-        return "amx" if {"amx_tile", "amx_bf16"} <= flags else "avx512"
-    return "avx2" if {"avx2", "fma"} <= flags else "scalar"
+    """What elbo chooses unless it is held to less, by its own names (elbo/core/cpu.cpp)."""
+    steps = (("avx2", {"avx2", "fma"}), ("avx512", {"avx512f", "avx512bw", "avx512dq", "avx512vl"}),
+             ("avx512_bf16", {"avx512_bf16"}), ("amx", {"amx_tile", "amx_bf16"}))
+    has = itertools.takewhile(lambda step: step[1] <= flags, steps)
+    return ["scalar", *(isa for isa, _ in has)][-1]
 
 
 def dtypes(flags, forced):

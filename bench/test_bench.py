@@ -64,6 +64,16 @@ class Merging(unittest.TestCase):
         again = rows("dense", {"elbo": [0.5]}, {**HERE, "date": "2026-12-01", "load": "0.00"})
         self.assertEqual(results.merge(dense + held + conv, again), again + held + conv)
 
+    def test_keeps_rows_held_to_avx512_beside_those_of_avx512_bf16(self):
+        here = {**HERE, "isa": "avx512_bf16", "highest": "avx512_bf16"}
+        free = rows("dense", {"elbo": [1.0] * 5}, here)
+        held = rows("dense", {"elbo": [2.0] * 5}, {**here, "isa": "avx512"})
+        self.assertEqual(results.merge(free, held), free + held)
+        section = write_docs.section("dense", free + held)
+        self.assertIn("avx512 (of avx512_bf16)", section)
+        self.assertIn("`bench/run.py build/release dense`", section)
+        self.assertIn("`bench/run.py build/release dense --isa avx512`", section)
+
     def test_keeps_the_rows_of_a_benchmark_together(self):
         dense, conv = rows("dense", {"elbo": [1.0]}), rows("conv", {"elbo": [3.0]})
         held = rows("dense", {"elbo": [4.0]}, HELD)
@@ -82,7 +92,8 @@ class Machine(unittest.TestCase):
     def test_is_told_by_its_flags(self):
         avx512 = "avx2 fma avx512f avx512bw avx512dq avx512vl"
         for flags, isa in (("sse2", "scalar"), ("avx2 fma", "avx2"), ("avx2 fma avx512f", "avx2"), (avx512, "avx512"),
-                           (avx512 + " amx_tile amx_bf16", "amx")):
+                           (avx512 + " avx512_bf16", "avx512_bf16"),
+                           (avx512 + " avx512_bf16 amx_tile amx_bf16", "amx")):
             model, found = common.cpu_facts(f"model name\t: Some CPU\nflags\t\t: {flags}\n")
             self.assertEqual((model, common.highest_isa(found)), ("Some CPU", isa))
 
