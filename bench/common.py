@@ -36,6 +36,15 @@ def highest_isa(flags):
     return ["scalar", *(isa for isa, _ in has)][-1]
 
 
+def forced_isa(option, environment):
+    """What --isa asks for, or else ELBO_ISA, which must be one that holds the peers too; empty when neither does."""
+    forced = option or environment.get("ELBO_ISA", "")
+    if forced and forced not in FORCED:
+        raise SystemExit(f"ELBO_ISA={forced} holds elbo back and not its peers: unset it, or hold both sides by --isa "
+                         + " or ".join(FORCED))
+    return forced
+
+
 def dtypes(flags, forced):
     """bf16 only where the machine has instructions for it and nothing keeps either side from them: emulated, it is
     slower than f32."""
@@ -64,12 +73,12 @@ class Bench:
     """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
 
     def __init__(self, a):
+        forced = forced_isa(a.isa, os.environ)
         self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
         self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
         self.numbers, self.folder = itertools.count(1), tempfile.TemporaryDirectory()
         cpu, flags = cpu_facts(pathlib.Path("/proc/cpuinfo").read_text())
-        forced = a.isa or os.environ.get("ELBO_ISA", "")
         os.environ.update(FORCED.get(forced, {}))
         isa = forced or highest_isa(flags)
         self.circumstances = {

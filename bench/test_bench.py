@@ -1,4 +1,5 @@
 """How figures are compared, merged and written down; and that docs/performance.md holds those of bench/results.csv."""
+import os
 import pathlib
 import tempfile
 import types
@@ -96,6 +97,16 @@ class Machine(unittest.TestCase):
                            (avx512 + " avx512_bf16 amx_tile amx_bf16", "amx")):
             model, found = common.cpu_facts(f"model name\t: Some CPU\nflags\t\t: {flags}\n")
             self.assertEqual((model, common.highest_isa(found)), ("Some CPU", isa))
+
+    def test_is_held_to_less_on_both_sides_or_not_at_all(self):
+        self.assertEqual(common.forced_isa(None, {}), "")
+        self.assertEqual(common.forced_isa(None, {"ELBO_ISA": "avx2"}), "avx2")
+        self.assertEqual(common.forced_isa("avx512", {"ELBO_ISA": "scalar"}), "avx512")
+        a = types.SimpleNamespace(build="/nowhere", peers="", python="", repeats=1, threads=1, csv=None, isa=None)
+        for isa in ("scalar", "avx512_bf16", "amx"):
+            with unittest.mock.patch.dict(os.environ, {"ELBO_ISA": isa}), self.assertRaisesRegex(
+                    SystemExit, f"ELBO_ISA={isa} holds elbo back and not its peers: .* --isa avx2 or avx512"):
+                common.Bench(a)
 
     def test_sides_take_turns(self):
         bench, order = object.__new__(common.Bench), []
