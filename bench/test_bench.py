@@ -7,7 +7,9 @@ import unittest
 import unittest.mock
 import xml.etree.ElementTree
 
+import bound
 import common
+import memory
 import results
 import run
 import scaling_chart
@@ -150,6 +152,43 @@ class Machine(unittest.TestCase):
         bench.dtypes = ("f32",)
         self.assertEqual(list(common.Bench.engines(bench, lambda engine, dtype: None)),
                          ["elbo, fused engine", "elbo, autograd engine"])
+
+
+class DyingPeer(unittest.TestCase):
+    """A peer that dies is left out of the benchmarks that do more than call it."""
+
+    def setUp(self):
+        self.bench = object.__new__(common.Bench)
+        self.bench.repeats, self.bench.circumstances, self.bench.threads = 2, HERE, 2
+        self.bench.elbo, self.bench.python, self.bench.peers = "true", "false", pathlib.Path("/peers")
+        self.bench.run_folder = lambda: pathlib.Path("/run")
+        self.bench.has_peer = lambda script: True
+        for name in ("common.tell", "builtins.print"):
+            patched = unittest.mock.patch(name)
+            self.said = patched.start()
+            self.addCleanup(patched.stop)
+
+    def test_memory(self):
+        self.assertEqual([row["side"] for row in memory.run(self.bench)], ["elbo train mnist"])
+        self.said.assert_called_once_with(
+            "memory: PyTorch, fused Adam is left out: false /peers/torch_vae.py --mode fused --epochs 2 --threads 2\n"
+            "ended with 1", flush=True)
+
+    def test_bound(self):
+        asked = []
+
+        def peer(script, *options):
+            asked.append(options)
+            if "--compile" in options:
+                raise common.Died("aborted")
+            return {"seconds_for_1000": abs(options[options.index("--rows") + 1] - 2000) + 1}
+        self.bench.peer = peer
+        found = bound.run(self.bench)
+        self.assertEqual([row["side"] for row in found], ["elbo eval", "PyTorch, batched"])
+        self.said.assert_called_with("bound: PyTorch, batched and compiled is left out: aborted", flush=True)
+        self.assertEqual([options for options in asked if "--compile" not in options],
+                         [("--images", 50, "--rows", rows) for rows in bound.ROWS] +
+                         [("--images", 100, "--rows", 2000)] * 2)
 
 
 class Page(unittest.TestCase):
