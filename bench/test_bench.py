@@ -236,6 +236,10 @@ class Chart(unittest.TestCase):
         self.assertIn("2.5×", scaling_chart.draw(found))
         self.assertIn("Not measured yet", scaling_chart.draw([]))
 
+    def test_draws_one_size_in_the_middle_of_its_panel(self):
+        found = rows("scaling", {"elbo": [10], "compiled": [10]}, case="batch 128", unit="us")
+        self.assertEqual(scaling_chart.draw(found).count('<circle class="elbo" cx="245.0" cy="208.0"'), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
