@@ -218,6 +218,21 @@ class Page(unittest.TestCase):
         self.assertIn("| batch 32 | 32.00 | 96.00 | 3.00 |\n| batch 128 | 128.0 | 384.0 | 3.00 |",
                       write_docs.section("scaling", found))
 
+    def test_cases_take_the_place_of_a_benchmark_without_them(self):
+        def found(alone, beside, case=""):
+            return rows("busy", {"elbo, alone": alone, "beside two busy processes": beside}, case=case)
+        old, held = found([0.5], [1.5]), rows("busy", {"elbo, alone": [2.0]}, HELD)
+        again = (found([0.75, 0.5, 1.0], [1.5, 1.5, 3.0], "one run of all threads") +
+                 found([1.0, 1.0, 1.25], [2.5, 2.25, 2.5], "a run for each thread"))
+        merged = results.merge(old + held, again)
+        self.assertEqual(merged, again + held)
+        self.assertIn("""
+| s | elbo, alone | beside two busy processes | ratio |
+| --- | ---: | ---: | ---: |
+| one run of all threads | 0.7500 [0.5000 .. 1.000] | 1.500 [1.500 .. 3.000] | 2.00 |
+| a run for each thread | 1.000 [1.000 .. 1.250] | 2.500 [2.250 .. 2.500] | 2.50 |
+""", write_docs.section("busy", merged))
+
     def test_the_committed_page_and_chart_hold_the_committed_figures(self):
         found, text = results.read(write_docs.RESULTS), write_docs.PAGE.read_text()
         self.assertTrue(text == write_docs.page(text, found), "run bench/write_docs.py")
