@@ -110,6 +110,10 @@ class Machine(unittest.TestCase):
                     SystemExit, f"ELBO_ISA={isa} holds elbo back and not its peers: .* --isa avx2 or avx512"):
                 common.Bench(a)
 
+    def test_is_held_to_avx512_without_its_products_of_bf16(self):
+        held = common.FORCED["avx512"]
+        self.assertEqual({held["ONEDNN_MAX_CPU_ISA"], held["DNNL_MAX_CPU_ISA"]}, {"AVX512_CORE"})
+
     def test_sides_take_turns(self):
         bench, order = object.__new__(common.Bench), []
         bench.repeats, bench.circumstances = 3, HERE
