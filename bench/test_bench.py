@@ -13,6 +13,7 @@ import memory
 import results
 import run
 import scaling_chart
+import target
 import write_docs
 
 HERE = {"date": "2026-11-21", "cpu": "Some CPU", "cores": "2", "isa": "avx512", "highest": "avx512", "threads": "2",
@@ -193,6 +194,25 @@ class DyingPeer(unittest.TestCase):
         self.assertEqual([options for options in asked if "--compile" not in options],
                          [("--images", 50, "--rows", rows) for rows in bound.ROWS] +
                          [("--images", 100, "--rows", 2000)] * 2)
+
+
+class Target(unittest.TestCase):
+    def setUp(self):
+        self.bench = types.SimpleNamespace(
+            dtypes=("f32",), has_peer=lambda script: True, compare=lambda benchmark, unit, sides: sides,
+            run_folder=lambda: pathlib.Path("/run"), train_command=lambda *words, **how: ["sh", "-c", "exit 3"])
+
+    def test_a_peer_that_misses_it_has_no_time(self):
+        for nats in (99.9, 100.1):  # its last look draws anew
+            self.bench.peer = lambda *options: {"wall_s": 5.0, "test_neg_elbo": nats}
+            self.assertEqual(target.run(self.bench)["PyTorch, tuned recipe"](), 5.0)
+        self.bench.peer = lambda *options: {"wall_s": 5.0, "test_neg_elbo": 101.2}
+        with self.assertRaisesRegex(common.Died, "101.2 nats.* 100"):
+            target.run(self.bench)["PyTorch, tuned recipe"]()
+
+    def test_says_how_ours_ended(self):
+        with self.assertRaisesRegex(common.Died, "sh -c exit 3\nended with 3 before 100 nats"):
+            target.run(self.bench)["elbo train mnist"]()
 
 
 class Page(unittest.TestCase):
