@@ -67,7 +67,7 @@ def differences(rows):
 
 def place(row):
     """What keeps rows of one benchmark apart: figures of two places are never compared."""
-    return row["cpu"], row["cores"], row["isa"], row["threads"]
+    return row["cpu"], row["cores"], row["isa"], row["highest"], row["threads"]
 
 
 def circumstances_line(row, dtypes):

@@ -78,6 +78,11 @@ class Merging(unittest.TestCase):
         self.assertIn("`bench/run.py build/release dense`", section)
         self.assertIn("`bench/run.py build/release dense --isa avx512`", section)
 
+    def test_keeps_machines_of_one_name_apart_by_what_they_have(self):
+        newer = {**HERE, "isa": "avx2", "highest": "avx512_bf16"}
+        held, held_there = rows("dense", {"elbo": [1.0]}, HELD), rows("dense", {"elbo": [2.0]}, newer)
+        self.assertEqual(results.merge(held, held_there), held + held_there)
+
     def test_keeps_the_rows_of_a_benchmark_together(self):
         dense, conv = rows("dense", {"elbo": [1.0]}), rows("conv", {"elbo": [3.0]})
         held = rows("dense", {"elbo": [4.0]}, HELD)
