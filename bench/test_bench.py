@@ -46,6 +46,10 @@ class Ratio(unittest.TestCase):
         self.assertEqual([row[field] for field in ("median", "least", "most", "runs")],
                          ["0.2500", "0.1000", "0.3000", "3"])
 
+    def test_figures_have_four_digits(self):
+        told = [results.rounded(value, "s") for value in (0.727, 10.49, 999.94, 999.97, 20000.4)]
+        self.assertEqual(told, ["0.7270", "10.49", "999.9", "1000", "20000"])
+
 
 class Quality(unittest.TestCase):
     def told(self, peer):
