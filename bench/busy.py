@@ -1,6 +1,6 @@
-"""Seconds per epoch of the dense benchmark alone and beside two processes that never rest, as one run of two threads that
-wait for each other after each layer, and as two runs of one thread that wait for nobody. What the latter lose is what
-the machine takes from any work of two threads: on two cores about one half."""
+"""Seconds per epoch of the dense benchmark alone and beside two processes that never rest, as one run of two threads
+that wait for each other after each layer, and as two runs of one thread that wait for nobody. What the latter lose is
+what the machine takes from any work of two threads: on two cores about one half."""
 import concurrent.futures
 import contextlib
 import statistics

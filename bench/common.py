@@ -17,8 +17,8 @@ PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")
 FORCED = {  # by --isa, for both sides: elbo, ATen and torch.compile, oneDNN under both its names, MKL
     "avx2": {"ELBO_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
              "DNNL_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
-    "avx512": {"ELBO_ISA": "avx512", "ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16",
-               "DNNL_MAX_CPU_ISA": "AVX512_CORE_BF16", "MKL_ENABLE_INSTRUCTIONS": "AVX512"},
+    "avx512": {"ELBO_ISA": "avx512", "ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+               "DNNL_MAX_CPU_ISA": "AVX512_CORE", "MKL_ENABLE_INSTRUCTIONS": "AVX512"},
 }
 
 
@@ -29,9 +29,20 @@ def cpu_facts(cpuinfo):
 
 
 def highest_isa(flags):
-    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
-        return "amx" if {"amx_tile", "amx_bf16"} <= flags else "avx512"
-    return "avx2" if {"avx2", "fma"} <= flags else "scalar"
+    """What elbo chooses unless it is held to less, by its own names (elbo/core/cpu.cpp)."""
+    steps = (("avx2", {"avx2", "fma"}), ("avx512", {"avx512f", "avx512bw", "avx512dq", "avx512vl"}),
+             ("avx512_bf16", {"avx512_bf16"}), ("amx", {"amx_tile", "amx_bf16"}))
+    has = itertools.takewhile(lambda step: step[1] <= flags, steps)
+    return ["scalar", *(isa for isa, _ in has)][-1]
+
+
+def forced_isa(option, environment):
+    """What --isa asks for, or else ELBO_ISA, which must be one that holds the peers too; empty when neither does."""
+    forced = option or environment.get("ELBO_ISA", "")
+    if forced and forced not in FORCED:
+        raise SystemExit(f"ELBO_ISA={forced} holds elbo back and not its peers: unset it, or hold both sides by --isa "
+                         + " or ".join(FORCED))
+    return forced
 
 
 def dtypes(flags, forced):
@@ -62,12 +73,12 @@ class Bench:
     """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
 
     def __init__(self, a):
+        forced = forced_isa(a.isa, os.environ)
         self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
         self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
         self.numbers, self.folder = itertools.count(1), tempfile.TemporaryDirectory()
         cpu, flags = cpu_facts(pathlib.Path("/proc/cpuinfo").read_text())
-        forced = a.isa or os.environ.get("ELBO_ISA", "")
         os.environ.update(FORCED.get(forced, {}))
         isa = forced or highest_isa(flags)
         self.circumstances = {

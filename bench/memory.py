@@ -3,16 +3,16 @@
 import os
 import subprocess
 
-from common import PLAIN
+from common import PLAIN, Died
 
 
 def peak(command, environment):
     """The child's own peak, whatever other children there were."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
+    process.returncode = os.waitstatus_to_exitcode(status)
     if status:
-        raise RuntimeError(f"{command} failed")
+        raise Died(f"{' '.join(map(str, command))}\nended with {process.returncode}")
     return usage.ru_maxrss / 1024
 
 

@@ -51,7 +51,7 @@ def rounded(value, unit):
     """Two decimals of nats; else four digits, without an exponent: 0.7270, 10.49, 20000."""
     if unit == "nats":
         return f"{value:.2f}"
-    return f"{value:.0f}" if value >= 1000 else f"{value:#.4g}"
+    return f"{value:.0f}" if value >= 1000 else f"{value:#.4g}".rstrip(".")
 
 
 def differences(rows):
@@ -67,7 +67,7 @@ def differences(rows):
 
 def place(row):
     """What keeps rows of one benchmark apart: figures of two places are never compared."""
-    return row["cpu"], row["cores"], row["isa"], row["threads"]
+    return row["cpu"], row["cores"], row["isa"], row["highest"], row["threads"]
 
 
 def circumstances_line(row, dtypes):

@@ -29,13 +29,14 @@ STYLE = """
 
 
 class Scale:
-    """Logarithmic from [low, high] to pixels [start, end]."""
+    """Logarithmic from [low, high] to pixels [start, end]; the middle of them where low is high."""
 
     def __init__(self, low, high, start, end):
         self.low, self.high, self.start, self.end = low, high, start, end
 
     def __call__(self, value):
-        share = math.log(value / self.low) / math.log(self.high / self.low)
+        width = math.log(self.high / self.low)
+        share = math.log(value / self.low) / width if width else 0.5
         return self.start + share * (self.end - self.start)
 
     def powers(self):

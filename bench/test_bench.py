@@ -1,4 +1,5 @@
 """How figures are compared, merged and written down; and that docs/performance.md holds those of bench/results.csv."""
+import os
 import pathlib
 import tempfile
 import types
@@ -6,10 +7,13 @@ import unittest
 import unittest.mock
 import xml.etree.ElementTree
 
+import bound
 import common
+import memory
 import results
 import run
 import scaling_chart
+import target
 import write_docs
 
 HERE = {"date": "2026-11-21", "cpu": "Some CPU", "cores": "2", "isa": "avx512", "highest": "avx512", "threads": "2",
@@ -42,6 +46,10 @@ class Ratio(unittest.TestCase):
         self.assertEqual([row[field] for field in ("median", "least", "most", "runs")],
                          ["0.2500", "0.1000", "0.3000", "3"])
 
+    def test_figures_have_four_digits(self):
+        told = [results.rounded(value, "s") for value in (0.727, 10.49, 999.94, 999.97, 20000.4)]
+        self.assertEqual(told, ["0.7270", "10.49", "999.9", "1000", "20000"])
+
 
 class Quality(unittest.TestCase):
     def told(self, peer):
@@ -64,6 +72,21 @@ class Merging(unittest.TestCase):
         again = rows("dense", {"elbo": [0.5]}, {**HERE, "date": "2026-12-01", "load": "0.00"})
         self.assertEqual(results.merge(dense + held + conv, again), again + held + conv)
 
+    def test_keeps_rows_held_to_avx512_beside_those_of_avx512_bf16(self):
+        here = {**HERE, "isa": "avx512_bf16", "highest": "avx512_bf16"}
+        free = rows("dense", {"elbo": [1.0] * 5}, here)
+        held = rows("dense", {"elbo": [2.0] * 5}, {**here, "isa": "avx512"})
+        self.assertEqual(results.merge(free, held), free + held)
+        section = write_docs.section("dense", free + held)
+        self.assertIn("avx512 (of avx512_bf16)", section)
+        self.assertIn("`bench/run.py build/release dense`", section)
+        self.assertIn("`bench/run.py build/release dense --isa avx512`", section)
+
+    def test_keeps_machines_of_one_name_apart_by_what_they_have(self):
+        newer = {**HERE, "isa": "avx2", "highest": "avx512_bf16"}
+        held, held_there = rows("dense", {"elbo": [1.0]}, HELD), rows("dense", {"elbo": [2.0]}, newer)
+        self.assertEqual(results.merge(held, held_there), held + held_there)
+
     def test_keeps_the_rows_of_a_benchmark_together(self):
         dense, conv = rows("dense", {"elbo": [1.0]}), rows("conv", {"elbo": [3.0]})
         held = rows("dense", {"elbo": [4.0]}, HELD)
@@ -82,9 +105,24 @@ class Machine(unittest.TestCase):
     def test_is_told_by_its_flags(self):
         avx512 = "avx2 fma avx512f avx512bw avx512dq avx512vl"
         for flags, isa in (("sse2", "scalar"), ("avx2 fma", "avx2"), ("avx2 fma avx512f", "avx2"), (avx512, "avx512"),
-                           (avx512 + " amx_tile amx_bf16", "amx")):
+                           (avx512 + " avx512_bf16", "avx512_bf16"),
+                           (avx512 + " avx512_bf16 amx_tile amx_bf16", "amx")):
             model, found = common.cpu_facts(f"model name\t: Some CPU\nflags\t\t: {flags}\n")
             self.assertEqual((model, common.highest_isa(found)), ("Some CPU", isa))
+
+    def test_is_held_to_less_on_both_sides_or_not_at_all(self):
+        self.assertEqual(common.forced_isa(None, {}), "")
+        self.assertEqual(common.forced_isa(None, {"ELBO_ISA": "avx2"}), "avx2")
+        self.assertEqual(common.forced_isa("avx512", {"ELBO_ISA": "scalar"}), "avx512")
+        a = types.SimpleNamespace(build="/nowhere", peers="", python="", repeats=1, threads=1, csv=None, isa=None)
+        for isa in ("scalar", "avx512_bf16", "amx"):
+            with unittest.mock.patch.dict(os.environ, {"ELBO_ISA": isa}), self.assertRaisesRegex(
+                    SystemExit, f"ELBO_ISA={isa} holds elbo back and not its peers: .* --isa avx2 or avx512"):
+                common.Bench(a)
+
+    def test_is_held_to_avx512_without_its_products_of_bf16(self):
+        held = common.FORCED["avx512"]
+        self.assertEqual({held["ONEDNN_MAX_CPU_ISA"], held["DNNL_MAX_CPU_ISA"]}, {"AVX512_CORE"})
 
     def test_sides_take_turns(self):
         bench, order = object.__new__(common.Bench), []
@@ -130,6 +168,62 @@ class Machine(unittest.TestCase):
                          ["elbo, fused engine", "elbo, autograd engine"])
 
 
+class DyingPeer(unittest.TestCase):
+    """A peer that dies is left out of the benchmarks that do more than call it."""
+
+    def setUp(self):
+        self.bench = object.__new__(common.Bench)
+        self.bench.repeats, self.bench.circumstances, self.bench.threads = 2, HERE, 2
+        self.bench.elbo, self.bench.python, self.bench.peers = "true", "false", pathlib.Path("/peers")
+        self.bench.run_folder = lambda: pathlib.Path("/run")
+        self.bench.has_peer = lambda script: True
+        for name in ("common.tell", "builtins.print"):
+            patched = unittest.mock.patch(name)
+            self.said = patched.start()
+            self.addCleanup(patched.stop)
+
+    def test_memory(self):
+        self.assertEqual([row["side"] for row in memory.run(self.bench)], ["elbo train mnist"])
+        self.said.assert_called_once_with(
+            "memory: PyTorch, fused Adam is left out: false /peers/torch_vae.py --mode fused --epochs 2 --threads 2\n"
+            "ended with 1", flush=True)
+
+    def test_bound(self):
+        asked = []
+
+        def peer(script, *options):
+            asked.append(options)
+            if "--compile" in options:
+                raise common.Died("aborted")
+            return {"seconds_for_1000": abs(options[options.index("--rows") + 1] - 2000) + 1}
+        self.bench.peer = peer
+        found = bound.run(self.bench)
+        self.assertEqual([row["side"] for row in found], ["elbo eval", "PyTorch, batched"])
+        self.said.assert_called_with("bound: PyTorch, batched and compiled is left out: aborted", flush=True)
+        self.assertEqual([options for options in asked if "--compile" not in options],
+                         [("--images", 50, "--rows", rows) for rows in bound.ROWS] +
+                         [("--images", 100, "--rows", 2000)] * 2)
+
+
+class Target(unittest.TestCase):
+    def setUp(self):
+        self.bench = types.SimpleNamespace(
+            dtypes=("f32",), has_peer=lambda script: True, compare=lambda benchmark, unit, sides: sides,
+            run_folder=lambda: pathlib.Path("/run"), train_command=lambda *words, **how: ["sh", "-c", "exit 3"])
+
+    def test_a_peer_that_misses_it_has_no_time(self):
+        for nats in (99.9, 100.1):  # its last look draws anew
+            self.bench.peer = lambda *options: {"wall_s": 5.0, "test_neg_elbo": nats}
+            self.assertEqual(target.run(self.bench)["PyTorch, tuned recipe"](), 5.0)
+        self.bench.peer = lambda *options: {"wall_s": 5.0, "test_neg_elbo": 101.2}
+        with self.assertRaisesRegex(common.Died, "101.2 nats.* 100"):
+            target.run(self.bench)["PyTorch, tuned recipe"]()
+
+    def test_says_how_ours_ended(self):
+        with self.assertRaisesRegex(common.Died, "sh -c exit 3\nended with 3 before 100 nats"):
+            target.run(self.bench)["elbo train mnist"]()
+
+
 class Page(unittest.TestCase):
     TEXT = "By hand.\n\n<!-- bench:dense -->\nold\n<!-- /bench -->\n\nMore.\n\n<!-- bench:conv -->\n<!-- /bench -->\n"
 
@@ -157,6 +251,21 @@ class Page(unittest.TestCase):
         self.assertIn("| batch 32 | 32.00 | 96.00 | 3.00 |\n| batch 128 | 128.0 | 384.0 | 3.00 |",
                       write_docs.section("scaling", found))
 
+    def test_cases_take_the_place_of_a_benchmark_without_them(self):
+        def found(alone, beside, case=""):
+            return rows("busy", {"elbo, alone": alone, "beside two busy processes": beside}, case=case)
+        old, held = found([0.5], [1.5]), rows("busy", {"elbo, alone": [2.0]}, HELD)
+        again = (found([0.75, 0.5, 1.0], [1.5, 1.5, 3.0], "one run of all threads") +
+                 found([1.0, 1.0, 1.25], [2.5, 2.25, 2.5], "a run for each thread"))
+        merged = results.merge(old + held, again)
+        self.assertEqual(merged, again + held)
+        self.assertIn("""
+| s | elbo, alone | beside two busy processes | ratio |
+| --- | ---: | ---: | ---: |
+| one run of all threads | 0.7500 [0.5000 .. 1.000] | 1.500 [1.500 .. 3.000] | 2.00 |
+| a run for each thread | 1.000 [1.000 .. 1.250] | 2.500 [2.250 .. 2.500] | 2.50 |
+""", write_docs.section("busy", merged))
+
     def test_the_committed_page_and_chart_hold_the_committed_figures(self):
         found, text = results.read(write_docs.RESULTS), write_docs.PAGE.read_text()
         self.assertTrue(text == write_docs.page(text, found), "run bench/write_docs.py")
@@ -174,6 +283,10 @@ class Chart(unittest.TestCase):
             xml.etree.ElementTree.fromstring(drawn)
         self.assertIn("2.5×", scaling_chart.draw(found))
         self.assertIn("Not measured yet", scaling_chart.draw([]))
+
+    def test_draws_one_size_in_the_middle_of_its_panel(self):
+        found = rows("scaling", {"elbo": [10], "compiled": [10]}, case="batch 128", unit="us")
+        self.assertEqual(scaling_chart.draw(found).count('<circle class="elbo" cx="245.0" cy="208.0"'), 1)
 
 
 if __name__ == "__main__":

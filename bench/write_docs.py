@@ -55,7 +55,7 @@ def table_of_cases(rows):
         found = {row["side"]: row for row in own}
         ratio = found[sides[0]]["ratio"] if sides[0] in found else ""
         lines.append([case] + [figure(found[side]) if side in found else "" for side in sides] + [ratio])
-    return table([f"{rows[0]['unit']}", *sides, "ratio"], lines)
+    return table([rows[0]["unit"], *sides, "ratio"], lines)
 
 
 def command(benchmark, row=None):

@@ -18,7 +18,8 @@ from torch import nn
 class Vae(nn.Module):
     def __init__(self):
         super().__init__()
-        self.e1, self.e2, self.d1, self.d2 = nn.Linear(784, 400), nn.Linear(400, 40), nn.Linear(20, 400), nn.Linear(400, 784)
+        self.e1, self.e2 = nn.Linear(784, 400), nn.Linear(400, 40)
+        self.d1, self.d2 = nn.Linear(20, 400), nn.Linear(400, 784)
 
     def encode(self, x):
         return self.e2(F.relu(self.e1(x))).chunk(2, 1)
@@ -66,8 +67,8 @@ def main():
         start = time.perf_counter()
         values = [bound(model, log_px, x[i:i + a.group], a.samples, a.rows) for i in range(0, a.images, a.group)]
         seconds = time.perf_counter() - start
-    print(json.dumps(dict(peer="torch " + torch.__version__, capability=torch.backends.cpu.get_cpu_capability(), **vars(a),
-                          seconds=round(seconds, 3), seconds_for_1000=round(seconds * 1000 / a.images, 2),
+    print(json.dumps(dict(peer="torch " + torch.__version__, capability=torch.backends.cpu.get_cpu_capability(),
+                          **vars(a), seconds=round(seconds, 3), seconds_for_1000=round(seconds * 1000 / a.images, 2),
                           mean=round(torch.cat(values).mean().item(), 3))))
 
 
