@@ -8,7 +8,7 @@ namespace {
 
 std::vector<float> product(Isa isa, Problem& p, int64_t rows, int64_t columns = 0) {
   const GemmKernels& kernels = gemm_kernels(isa);
-  return product(kernels.block, kernels.lanes, p, rows, columns);
+  return product(kernels.block, kernels.lanes, kPanelVectors, p, rows, columns);
 }
 
 TEST(Gemm, EqualsADoubleProductWithinItsRoundings) {
