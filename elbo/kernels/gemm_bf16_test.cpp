@@ -74,6 +74,19 @@ TEST(GemmBf16, MultipliesStrewnRowsAsIfTheyLayTogether) {
   }
 }
 
+TEST(GemmBf16, KeepsWithinItsMatrices) {
+  for (const Version& v : versions()) {
+    SCOPED_TRACE(v.name);
+    for (int64_t k = 1; k <= 40; ++k) {
+      for (int64_t n : {1, 4, 19, 40}) {
+        expect_kept_within(v.kernel, v.lanes, kVectors, 11, n, k);
+        expect_kept_within(v.kernel, v.lanes, kVectors, 2, n, 3 * k, k);
+      }
+    }
+    expect_kept_within(v.kernel, v.lanes, kVectors, 17, 191, 513);  // uses all of scratch
+  }
+}
+
 /// What becomes of x as a factor of op(A), or of op(B).
 float seen(const Version& v, float x, bool as_b) {
   float one = 1, c = 0;

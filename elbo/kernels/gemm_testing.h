@@ -76,19 +76,11 @@ inline std::vector<float> product(GemmBlock kernel, int64_t lanes, int64_t vecto
 /// Lets f(m, n, k, orientation) see awkward sizes, the widest of more than one block.
 template <class F>
 void for_each_shape(F f) {
+  constexpr std::pair<int, int> kShapes[] = {{1, 1},   {2, 3},  {3, 0},   {4, 16},
+                                             {5, 17},  {6, 7},  {7, 33},  {8, 2},
+                                             {9, 129}, {17, 8}, {3, 300}, {2, 1550}};
   for (int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 25, 33, 48, 49, 100, 192, 250}) {
-    for (auto [m, k] : {std::pair{1, 1},
-                        {2, 3},
-                        {3, 0},
-                        {4, 16},
-                        {5, 17},
-                        {6, 7},
-                        {7, 33},
-                        {8, 2},
-                        {9, 129},
-                        {17, 8},
-                        {3, 300},
-                        {2, 1550}}) {
+    for (auto [m, k] : kShapes) {
       for (int orientation = 0; orientation < kOrientations; ++orientation) f(m, n, k, orientation);
     }
   }
@@ -179,6 +171,27 @@ inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes, int64_t v
         }
       }
     }
+  }
+}
+
+/// Matrices of ones at the edge of memory, op(A)'s rows in pieces unless `piece` is 0.
+inline void expect_kept_within(GemmBlock kernel, int64_t lanes, int64_t vectors, int64_t m,
+                               int64_t n, int64_t k, int64_t piece = 0) {
+  auto size = [](int64_t rows, int64_t columns) { return static_cast<size_t>(rows * columns); };
+  Edge a(size(m, k), 1), b(size(k, n), 1), c(size(m, n)), scratch(kGemmScratch);
+  Panels panels(n, lanes, vectors);
+  for (int orientation = 0; orientation < kOrientations; ++orientation) {
+    Gemm g{.m = m, .n = n, .k = k};
+    g.a_transposed = orientation & 1, g.b_transposed = orientation & 2, g.add = orientation & 4;
+    g.a = a, g.lda = g.a_transposed ? m : k;
+    g.b = b, g.ldb = g.b_transposed ? k : n;
+    g.c = c, g.ldc = n;
+    g.a_piece = g.a_piece_stride = g.a_transposed ? 0 : piece;
+    float before = c[m * n - 1];
+    for (int64_t i = 0; i < panels.count(); ++i) {
+      kernel(g, {0, m, panels.begin(i), panels.width(i)}, scratch);
+    }
+    EXPECT_EQ(c[m * n - 1] - (g.add ? before : 0), k) << m << " by " << n << " by " << k;
   }
 }
 
