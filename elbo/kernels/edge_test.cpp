@@ -5,6 +5,7 @@
 
 #include "elbo/kernels/activation.h"
 #include "elbo/kernels/gemm_testing.h"
+#include "elbo/kernels/norm.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/testing.h"
 #include "elbo/kernels/update.h"
@@ -85,6 +86,29 @@ TEST(Edge, PosteriorsKeepWithinTheirParameters) {
       kernels.backward(parameters, noise, n, dz, weight, gradient);
       EXPECT_GT(z[n - 1], 0);
     }
+  });
+}
+
+TEST(Edge, NormsKeepWithinTheirRows) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const NormKernels& kernels = norm_kernels(isa);
+    Edge x(size, 3), mean(size, 1), inverse(size, 1), g(size, 1), ones(size, 1), y(size),
+        sums(size), products(size);
+    double sum = 0, product = 0;
+    kernels.add(x, n, sums);
+    kernels.add_squares(x, mean, n, sums);
+    EXPECT_EQ(sums[n - 1], 7);
+    kernels.by_column(x, mean, ones, ones, n, y);
+    kernels.add_gradients(g, x, mean, inverse, n, sums, products);
+    kernels.column_gradient(g, x, mean, inverse, ones, ones, ones, n, y);
+    EXPECT_EQ(y[n - 1], -2);
+    kernels.row_sums(x, 1, n, &sum, &product);
+    EXPECT_EQ(product, 4 * n);
+    kernels.by_row(x, 1, 1, ones, ones, n, y);
+    kernels.row_gradients(g, x, 1, 1, ones, n, &sum, &product, products, sums);
+    EXPECT_EQ(product, 2 * n);
+    kernels.row_gradient(g, x, 1, 1, ones, 1, 1, n, y);
+    EXPECT_EQ(y[n - 1], -2);
   });
 }
 
