@@ -4,11 +4,24 @@
 #include <cmath>
 
 namespace elbo::fused {
-namespace {
 
-void clear(Buffer& buffer) { std::fill_n(buffer.data(), buffer.size(), 0.0f); }
+LineSums::LineSums(int64_t parts, int64_t length)
+    : length_(length), run_(parts * length), total_(size_t(parts * length)), runs_(size_t(parts)) {}
 
-}  // namespace
+void LineSums::clear() {
+  std::fill_n(run_.data(), run_.size(), 0.0f);
+  std::fill(runs_.begin(), runs_.end(), 0);
+}
+
+void LineSums::end_run(int64_t part) {
+  float* of_run = run(part);
+  double* total = total_.data() + part * length_;
+  bool is_first = runs_[size_t(part)]++ == 0;
+  for (int64_t i = 0; i < length_; ++i) {
+    total[i] = (is_first ? 0 : total[i]) + double{of_run[i]};
+    of_run[i] = 0;
+  }
+}
 
 NormStage::NormStage(Signal& in, Signal& out, Parameter weight, Parameter bias)
     : in_(in),
@@ -29,15 +42,15 @@ BatchNorm::BatchNorm(const Norm& norm, Signal& in, Signal& out, Parameter weight
       shift_(line()),
       a_(line()),
       b_(line()),
-      sums_(kParts * line()),
-      products_(kParts * line()) {}
+      sums_(kParts, line()),
+      products_(kParts, line()) {}
 
-double BatchNorm::sum_of(const Buffer& of_parts, int64_t rows, int64_t channel) const {
+double BatchNorm::sum_of(const LineSums& of_parts, int64_t rows, int64_t channel) const {
   double sum = 0;
   for (int64_t part = 0; part < parts(rows); ++part) {
-    const float* line_of = of_parts.data() + part * line();
-    for (int64_t x = 0; x < layout_.width; ++x)
-      sum += double{line_of[x * layout_.channels + channel]};
+    for (int64_t x = 0; x < layout_.width; ++x) {
+      sum += of_parts.at(part, x * layout_.channels + channel);
+    }
   }
   return sum;
 }
@@ -50,26 +63,19 @@ void BatchNorm::spread(Buffer& buffer, int64_t channel, double value) const {
 
 /// Means, then variances about them.
 void BatchNorm::find_statistics(const Work& w) {
-  clear(sums_);
-  for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t y = 0; y < layout_.height; ++y) {
-        kernels_.add(in_.value + at(i, y), line(), sums_.data() + part * line());
-      }
-    }
-  });
+  sums_.clear();
+  for_each_line(
+      w, [&](int64_t part, int64_t at) { kernels_.add(in_.value + at, line(), sums_.run(part)); },
+      {&sums_});
   for (int64_t c = 0; c < layout_.channels; ++c) {
     spread(mean_, c, sum_of(sums_, w.rows, c) / count_);
   }
-  clear(sums_);
-  for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t y = 0; y < layout_.height; ++y) {
-        kernels_.add_squares(in_.value + at(i, y), mean_.data(), line(),
-                             sums_.data() + part * line());
-      }
-    }
-  });
+  sums_.clear();
+  for_each_line(w,
+                [&](int64_t part, int64_t at) {
+                  kernels_.add_squares(in_.value + at, mean_.data(), line(), sums_.run(part));
+                },
+                {&sums_});
   for (int64_t c = 0; c < layout_.channels; ++c) {
     double squares = sum_of(sums_, w.rows, c);
     spread(inverse_, c, 1 / std::sqrt(squares / count_ + Norm::kEpsilon));
@@ -100,30 +106,24 @@ void BatchNorm::forward(const Work& w) {
     spread(factor_, c, double{inverse_.data()[c]} * double{weight_.value[c]});
     spread(shift_, c, bias_.value[c]);
   }
-  for_each_part(w, [&](int64_t, int64_t first, int64_t end) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t y = 0; y < layout_.height; ++y) {
-        kernels_.by_column(in_.value + at(i, y), mean_.data(), factor_.data(), shift_.data(),
-                           line(), out_.activated.data() + at(i, y));
-        out_.activate(zeros_.data(), at(i, y), line());
-      }
-    }
+  for_each_line(w, [&](int64_t, int64_t at) {
+    kernels_.by_column(in_.value + at, mean_.data(), factor_.data(), shift_.data(), line(),
+                       out_.activated.data() + at);
+    out_.activate(zeros_.data(), at, line());
   });
 }
 
 /// With g = d loss / d y: d bias = sum g, d weight = sum g xh, and where the statistics are the
 /// batch's own, d x = weight inverse (g - mean g - xh mean (g xh)).
 void BatchNorm::backward(const Work& w) {
-  clear(sums_), clear(products_);
-  for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t y = 0; y < layout_.height; ++y) {
-        kernels_.add_gradients(out_.gradient.data() + at(i, y), in_.value + at(i, y), mean_.data(),
-                               inverse_.data(), line(), sums_.data() + part * line(),
-                               products_.data() + part * line());
-      }
-    }
-  });
+  sums_.clear(), products_.clear();
+  for_each_line(w,
+                [&](int64_t part, int64_t at) {
+                  kernels_.add_gradients(out_.gradient.data() + at, in_.value + at, mean_.data(),
+                                         inverse_.data(), line(), sums_.run(part),
+                                         products_.run(part));
+                },
+                {&sums_, &products_});
   for (int64_t c = 0; c < layout_.channels; ++c) {
     double sum = sum_of(sums_, w.rows, c), product = sum_of(products_, w.rows, c);
     bias_.gradient[c] = static_cast<float>(sum);
@@ -131,23 +131,19 @@ void BatchNorm::backward(const Work& w) {
     spread(a_, c, has_statistics_ ? sum / count_ : 0);
     spread(b_, c, has_statistics_ ? product / count_ : 0);
   }
-  for_each_part(w, [&](int64_t, int64_t first, int64_t end) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t y = 0; y < layout_.height; ++y) {
-        kernels_.column_gradient(out_.gradient.data() + at(i, y), in_.value + at(i, y),
-                                 mean_.data(), inverse_.data(), factor_.data(), a_.data(),
-                                 b_.data(), line(), in_.gradient.data() + at(i, y));
-        in_.finish_gradient(at(i, y), line());
-      }
-    }
+  for_each_line(w, [&](int64_t, int64_t at) {
+    kernels_.column_gradient(out_.gradient.data() + at, in_.value + at, mean_.data(),
+                             inverse_.data(), factor_.data(), a_.data(), b_.data(), line(),
+                             in_.gradient.data() + at);
+    in_.finish_gradient(at, line());
   });
 }
 
 LayerNorm::LayerNorm(Signal& in, Signal& out, Parameter weight, Parameter bias)
     : NormStage(in, out, weight, bias), arranged_weight_(elements()), arranged_bias_(elements()) {
   if (!weight_.gradient) return;
-  d_weights_ = Buffer(kParts * elements());
-  d_biases_ = Buffer(kParts * elements());
+  d_weights_ = LineSums(kParts, elements());
+  d_biases_ = LineSums(kParts, elements());
 }
 
 void LayerNorm::reserve(int64_t rows) {
@@ -222,20 +218,21 @@ void LayerNorm::find_gradient(int64_t i, float* d_weight, float* d_bias) {
 }
 
 void LayerNorm::backward(const Work& w) {
-  clear(d_weights_), clear(d_biases_);
+  d_weights_.clear(), d_biases_.clear();
   for_each_part(w, [&](int64_t part, int64_t first, int64_t end) {
-    float* d_weight = d_weights_.data() + part * elements();
-    float* d_bias = d_biases_.data() + part * elements();
-    for (int64_t i = first; i < end; ++i) find_gradient(i, d_weight, d_bias);
+    for (int64_t i = first; i < end; ++i) {
+      find_gradient(i, d_weights_.run(part), d_biases_.run(part));
+      if ((i - first + 1) % kSumRows == 0) d_weights_.end_run(part), d_biases_.end_run(part);
+    }
   });
   for_each_element([&](int64_t place, int64_t at) {
-    float weight = 0, bias = 0;
+    double weight = 0, bias = 0;
     for (int64_t part = 0; part < parts(w.rows); ++part) {
-      weight += d_weights_.data()[part * elements() + at];
-      bias += d_biases_.data()[part * elements() + at];
+      weight += d_weights_.at(part, at);
+      bias += d_biases_.at(part, at);
     }
-    weight_.gradient[place] = weight;
-    bias_.gradient[place] = bias;
+    weight_.gradient[place] = static_cast<float>(weight);
+    bias_.gradient[place] = static_cast<float>(bias);
   });
 }
 

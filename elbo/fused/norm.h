@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <vector>
 
 #include "elbo/fused/stage.h"
@@ -9,6 +10,29 @@
 #include "elbo/nets/layers.h"
 
 namespace elbo::fused {
+
+/// Sums of lines, of each part by itself: kSumRows lines at a time in f32, the runs' sums in f64.
+class LineSums {
+ public:
+  LineSums() = default;
+  LineSums(int64_t parts, int64_t length);
+  void clear();
+  /// Where lines are added up.
+  float* run(int64_t part) { return run_.data() + part * length_; }
+  void end_run(int64_t part);
+  /// Element i of a part's sum.
+  double at(int64_t part, int64_t i) const {
+    i += part * length_;
+    double run{run_.data()[i]};
+    return runs_[size_t(part)] ? total_[size_t(i)] + run : run;
+  }
+
+ private:
+  int64_t length_ = 0;
+  Buffer run_;                 // [parts, length]
+  std::vector<double> total_;  // [parts, length], of the runs that have ended, if any
+  std::vector<int64_t> runs_;  // of each part, that have ended
+};
 
 /// What both kinds of normalisation share: examples as lines of pixels, and sums over a batch found
 /// in parts that depend on its size alone, so that the bits do not depend on the team.
@@ -35,6 +59,22 @@ class NormStage : public Stage {
     });
   }
 
+  /// use(part, place in the signals) for every line, and now and then the end of a run of `sums`.
+  template <class Use>
+  void for_each_line(const Work& work, Use&& use,
+                     std::initializer_list<LineSums*> sums = {}) const {
+    for_each_part(work, [&](int64_t part, int64_t first, int64_t end) {
+      int64_t lines = 0;
+      for (int64_t i = first; i < end; ++i) {
+        for (int64_t y = 0; y < layout_.height; ++y) {
+          use(part, at(i, y));
+          if (++lines % kSumRows) continue;
+          for (LineSums* s : sums) s->end_run(part);
+        }
+      }
+    });
+  }
+
   Signal &in_, &out_;
   ImageLayout layout_;
   Parameter weight_, bias_;
@@ -54,7 +94,7 @@ class BatchNorm : public NormStage {
  private:
   void find_statistics(const Work& work);
   /// The sum over parts and pixels of one channel.
-  double sum_of(const Buffer& parts, int64_t rows, int64_t channel) const;
+  double sum_of(const LineSums& parts, int64_t rows, int64_t channel) const;
   /// Sets a channel's figure all along the line.
   void spread(Buffer& line, int64_t channel, double value) const;
 
@@ -63,7 +103,7 @@ class BatchNorm : public NormStage {
   bool has_statistics_ = false;
   double count_ = 0;                                // of values in a channel
   Buffer mean_, inverse_, factor_, shift_, a_, b_;  // [line]
-  Buffer sums_, products_;                          // [kParts, line]
+  LineSums sums_, products_;                        // [kParts, line]
 };
 
 /// Layer normalisation of each example.
@@ -83,7 +123,7 @@ class LayerNorm : public NormStage {
 
   Buffer arranged_weight_, arranged_bias_;  // [height, line]
   Buffer mean_, inverse_;                   // of each example
-  Buffer d_weights_, d_biases_;             // [kParts, height, line]
+  LineSums d_weights_, d_biases_;           // [kParts, height, line]
 };
 
 }  // namespace elbo::fused

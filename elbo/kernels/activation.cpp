@@ -121,12 +121,28 @@ void multiply(const float* factors, float* x, int64_t n) {
   });
 }
 
-void column_sums(const float* x, int64_t stride, int64_t rows, int64_t n, float* out) {
+/// column_sums in f32.
+void run_sums(const float* x, int64_t stride, int64_t rows, int64_t n, float* out) {
   for_each_vec(n, [=](int64_t i, int64_t count) {
     Vec sum = {};
     for (int64_t r = 0; r < rows; ++r) sum += load_n(x + r * stride + i, count);
     store_n(out + i, sum, count);
   });
+}
+
+void column_sums(const float* x, int64_t stride, int64_t rows, int64_t n, float* out) {
+  if (rows <= kSumRows) return run_sums(x, stride, rows, n, out);
+  constexpr int64_t kColumns = 64;
+  for (int64_t j = 0; j < n; j += kColumns) {
+    int64_t columns = j + kColumns < n ? kColumns : n - j;
+    double total[kColumns] = {};
+    for (int64_t r = 0; r < rows; r += kSumRows) {
+      float run[kColumns];
+      run_sums(x + r * stride + j, stride, r + kSumRows < rows ? kSumRows : rows - r, columns, run);
+      for (int64_t i = 0; i < columns; ++i) total[i] += double{run[i]};
+    }
+    for (int64_t i = 0; i < columns; ++i) out[j + i] = static_cast<float>(total[i]);
+  }
 }
 
 double square_sum(const float* x, int64_t stride, int64_t rows, int64_t n) {

@@ -17,6 +17,10 @@ std::optional<Activation> try_activation(std::string_view name);
 /// Whether the gradient needs the sums themselves, not only the activated values.
 constexpr bool needs_sums(Activation a) { return a == Activation::gelu || a == Activation::silu; }
 
+/// Rows that are added up in f32; their sums are added up in f64, so that a sum of any number of
+/// terms of one sign is within kSumRows 2^-24 of itself.
+constexpr int64_t kSumRows = 128;
+
 /// Over rows of n elements.
 struct ActivationKernels {
   /// y <- act(y + bias); y + bias is kept in `sums` unless that is null.

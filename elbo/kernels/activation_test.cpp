@@ -131,12 +131,14 @@ TEST(Activation, MultiplyIsElementwise) {
 }
 
 TEST(Activation, ColumnSumsAddUpRows) {
+  std::vector<int64_t> widths = {63, 64, 65, 150};
+  for (int64_t n = 1; n <= 40; ++n) widths.push_back(n);
   for (Isa isa : machine_isas()) {
-    for (int64_t rows : {0, 1, 2, 9, 100}) {
-      for (int64_t n = 1; n <= 40; ++n) {
+    for (int64_t rows : {0, 1, 2, 9, 100, 128, 129, 300}) {
+      for (int64_t n : widths) {
         int64_t stride = n + 3;
         auto x = uniforms(static_cast<size_t>(rows * stride), -1, 1);
-        Guarded from(x), got(static_cast<size_t>(n), kNaN);
+        Guarded from(x), got(static_cast<size_t>(n), kNaN), lowest(static_cast<size_t>(n), kNaN);
         activation_kernels(isa).column_sums(from, stride, rows, n, got);
         for (int64_t j = 0; j < n; ++j) {
           double want = 0, size = 0;
@@ -144,10 +146,28 @@ TEST(Activation, ColumnSumsAddUpRows) {
             want += from[r * stride + j];
             size += std::abs(from[r * stride + j]);
           }
-          ASSERT_NEAR(got[j], want, std::ldexp(static_cast<double>(rows), -24) * size);
+          double roundings = static_cast<double>(std::min(rows, kSumRows));
+          ASSERT_NEAR(got[j], want, std::ldexp(roundings, -24) * size);
         }
+        activation_kernels(Isa::scalar).column_sums(from, stride, rows, n, lowest);
+        EXPECT_TRUE(same_bits(got.values(), lowest.values()));
         EXPECT_TRUE(got.is_intact());
       }
+    }
+  }
+}
+
+TEST(Activation, ColumnSumsOfManyRowsLoseNothing) {
+  constexpr int64_t kRows = (1 << 20) + 5, kWidth = 3;
+  auto x = uniforms(static_cast<size_t>(kRows * kWidth), 0, 1);
+  for (int64_t r = 0; r < kRows; ++r) x[static_cast<size_t>(r * kWidth)] = 0.1f;
+  double want[kWidth] = {};
+  for (size_t i = 0; i < x.size(); ++i) want[i % kWidth] += double{x[i]};
+  for (Isa isa : machine_isas()) {
+    float got[kWidth];
+    activation_kernels(isa).column_sums(x.data(), kWidth, kRows, kWidth, got);
+    for (int64_t j = 0; j < kWidth; ++j) {
+      EXPECT_NEAR(got[j], want[j], 1e-5 * want[j]) << name_of(isa);
     }
   }
 }

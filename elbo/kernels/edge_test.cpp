@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // No kernel reads or writes beyond the end of what it is given: here the memory ends there.
+// Products in bf16 and likelihoods are asked the same where their other tests are.
 #include <gtest/gtest.h>
 
 #include "elbo/kernels/activation.h"
-#include "elbo/kernels/gemm.h"
+#include "elbo/kernels/gemm_testing.h"
+#include "elbo/kernels/norm.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/testing.h"
 #include "elbo/kernels/update.h"
@@ -12,28 +14,11 @@ namespace elbo {
 namespace {
 
 TEST(Edge, ProductsKeepWithinTheirMatrices) {
-  for_each_length([](Isa isa, size_t size, int64_t n) {
+  for_each_length([](Isa isa, size_t, int64_t n) {
     const GemmKernels& kernels = gemm_kernels(isa);
-    Edge scratch(kGemmScratch);
-    for (auto [m, k] : {std::pair{1, 1}, {11, 7}, {2, 16}, {8, 19}}) {
-      Edge a(static_cast<size_t>(m * k), 1), b(static_cast<size_t>(k) * size, 1),
-          c(static_cast<size_t>(m) * size);
-      for (int orientation = 0; orientation < 4; ++orientation) {
-        Gemm g;
-        g.m = m, g.n = n, g.k = k;
-        g.a_transposed = orientation & 1, g.b_transposed = orientation & 2;
-        g.a = a, g.lda = g.a_transposed ? m : k;
-        g.b = b, g.ldb = g.b_transposed ? k : n;
-        g.c = c, g.ldc = n;
-        Panels panels(n, kernels.lanes);
-        for (bool add : {false, true}) {
-          g.add = add;
-          for (int64_t i = 0; i < panels.count(); ++i) {
-            kernels.block(g, {0, m, panels.begin(i), panels.width(i)}, scratch);
-          }
-          EXPECT_EQ(c[m * n - 1], add ? 2 * k : k);
-        }
-      }
+    for (auto [m, k, piece] :
+         {std::tuple{1, 1, 0}, {11, 7, 0}, {2, 16, 0}, {8, 19, 0}, {3, 21, 7}}) {
+      expect_kept_within(kernels.block, kernels.lanes, kPanelVectors, m, n, k, piece);
     }
   });
 }
@@ -101,6 +86,29 @@ TEST(Edge, PosteriorsKeepWithinTheirParameters) {
       kernels.backward(parameters, noise, n, dz, weight, gradient);
       EXPECT_GT(z[n - 1], 0);
     }
+  });
+}
+
+TEST(Edge, NormsKeepWithinTheirRows) {
+  for_each_length([](Isa isa, size_t size, int64_t n) {
+    const NormKernels& kernels = norm_kernels(isa);
+    Edge x(size, 3), mean(size, 1), inverse(size, 1), g(size, 1), ones(size, 1), y(size),
+        sums(size), products(size);
+    double sum = 0, product = 0;
+    kernels.add(x, n, sums);
+    kernels.add_squares(x, mean, n, sums);
+    EXPECT_EQ(sums[n - 1], 7);
+    kernels.by_column(x, mean, ones, ones, n, y);
+    kernels.add_gradients(g, x, mean, inverse, n, sums, products);
+    kernels.column_gradient(g, x, mean, inverse, ones, ones, ones, n, y);
+    EXPECT_EQ(y[n - 1], -2);
+    kernels.row_sums(x, 1, n, &sum, &product);
+    EXPECT_EQ(product, 4 * n);
+    kernels.by_row(x, 1, 1, ones, ones, n, y);
+    kernels.row_gradients(g, x, 1, 1, ones, n, &sum, &product, products, sums);
+    EXPECT_EQ(product, 2 * n);
+    kernels.row_gradient(g, x, 1, 1, ones, 1, 1, n, y);
+    EXPECT_EQ(y[n - 1], -2);
   });
 }
 

@@ -181,13 +181,13 @@ void gemm_block(const Gemm& g, const Block& block, float* scratch) {
 
 /// Adds up rows of op(B), by kGemmDepth of them as in a dense product.
 template <int kVectors>
-void sparse_rows(const SparseRows& a, const Block& block, const float* panel, float* c, int64_t ldc,
-                 bool add) {
+void sparse_rows(const Gemm& g, const SparseRows& a, const Block& block, const float* panel) {
   constexpr int64_t kStride = kVectors * kLanes;
   int64_t last = block.columns - (kVectors - 1) * kLanes;
-  for (int64_t r = 0; r < block.rows; ++r, c += ldc) {
+  for (int64_t r = 0; r < block.rows; ++r) {
+    float* c = c_row(g, block, r);
     Vec total[kVectors] = {};
-    if (add) {
+    if (g.add) {
       for (int v = 0; v + 1 < kVectors; ++v) total[v] = load(c + v * kLanes);
       total[kVectors - 1] = load_n(c + (kVectors - 1) * kLanes, last);
     }
@@ -213,10 +213,9 @@ void sparse_rows(const SparseRows& a, const Block& block, const float* panel, fl
 void sparse_gemm_block(const Gemm& g, const SparseRows& a, const Block& block, float* scratch) {
   int64_t vectors = (block.columns + kLanes - 1) / kLanes;
   const float* panel = pack(g, 0, g.k, block, scratch, vectors * kLanes);
-  float* c = g.c + block.row * g.ldc + block.column;
   (vectors == 1   ? sparse_rows<1>
    : vectors == 2 ? sparse_rows<2>
-                  : sparse_rows<3>)(a, block, panel, c, g.ldc, g.add);
+                  : sparse_rows<3>)(g, a, block, panel);
 }
 
 }  // namespace

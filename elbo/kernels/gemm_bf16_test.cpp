@@ -11,6 +11,8 @@ extern const GemmBlock kBf16Block;
 }
 namespace {
 
+constexpr int64_t kVectors = most_vectors(Precision::bf16);
+
 /// A version of the kernel: one of this machine's, or AMX's with its tiles in software.
 struct Version {
   std::string name;
@@ -39,21 +41,27 @@ TEST(GemmBf16, EqualsADoubleProductOfRoundedFactorsWithinItsRoundings) {
     Problem p(m, n, k, orientation);
     for (const Version& v : versions()) {
       SCOPED_TRACE(v.name);
-      expect_product(p, product(v.kernel, v.lanes, p, m), rounded);
+      expect_product(p, product(v.kernel, v.lanes, kVectors, p, m), rounded);
     }
   });
 }
 
 TEST(GemmBf16, BitsDoNotDependOnBlocks) {
   for (int orientation = 0; orientation < kOrientations; ++orientation) {
-    Problem p(37, 101, 700, orientation);
+    Problem p(37, 250, 700, orientation);
     for (const Version& v : versions()) {
-      auto whole = product(v.kernel, v.lanes, p, p.g.m);
-      for (int64_t rows : {1, 3, 8, 17}) {
-        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, p, rows), whole)) << v.name;
+      auto whole = product(v.kernel, v.lanes, kVectors, p, p.g.m);
+      for (int64_t vectors : {1, 3, 5, 8}) {
+        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, vectors, p, p.g.m), whole))
+            << v.name << " vectors " << vectors;
       }
-      for (int64_t columns : {1, 3, 4, 11}) {
-        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, p, 6, columns), whole)) << v.name;
+      for (int64_t rows : {1, 3, 8, 17}) {
+        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, kVectors, p, rows), whole))
+            << v.name << " rows " << rows;
+      }
+      for (int64_t columns : {1, 3, 4, 11, 47}) {
+        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, kVectors, p, 6, columns), whole))
+            << v.name << " columns " << columns;
       }
     }
   }
@@ -62,7 +70,20 @@ TEST(GemmBf16, BitsDoNotDependOnBlocks) {
 TEST(GemmBf16, MultipliesStrewnRowsAsIfTheyLayTogether) {
   for (const Version& v : versions()) {
     SCOPED_TRACE(v.name);
-    expect_strewn_as_together(v.kernel, v.lanes);
+    expect_strewn_as_together(v.kernel, v.lanes, kVectors);
+  }
+}
+
+TEST(GemmBf16, KeepsWithinItsMatrices) {
+  for (const Version& v : versions()) {
+    SCOPED_TRACE(v.name);
+    for (int64_t k = 1; k <= 40; ++k) {
+      for (int64_t n : {1, 4, 19, 40}) {
+        expect_kept_within(v.kernel, v.lanes, kVectors, 11, n, k);
+        expect_kept_within(v.kernel, v.lanes, kVectors, 2, n, 3 * k, k);
+      }
+    }
+    expect_kept_within(v.kernel, v.lanes, kVectors, 17, 191, 513);  // uses all of scratch
   }
 }
 

@@ -132,7 +132,7 @@ TEST(Buffer, BeginsOnACacheLineWithZeros) {
 TEST(GemmPieces, MultipliesStrewnRowsAsIfTheyLayTogether) {
   for (Isa isa : machine_isas()) {
     SCOPED_TRACE(name_of(isa));
-    expect_strewn_as_together(gemm_kernels(isa).block, gemm_kernels(isa).lanes);
+    expect_strewn_as_together(gemm_kernels(isa).block, gemm_kernels(isa).lanes, kPanelVectors);
   }
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 std::vector<float> product(Isa isa, Problem& p, int64_t rows, int64_t columns = 0) {
   const GemmKernels& kernels = gemm_kernels(isa);
-  return product(kernels.block, kernels.lanes, p, rows, columns);
+  return product(kernels.block, kernels.lanes, kPanelVectors, p, rows, columns);
 }
 
 TEST(Gemm, EqualsADoubleProductWithinItsRoundings) {
@@ -99,6 +99,9 @@ TEST(Gemm, SparseBlocksEqualDenseOnesBitForBit) {
         int64_t r = i / k;
         if (r == 1 || (r > 1 && i * 7 % 5)) p.a.at[r * p.a.stride + i % k] = 0;
       }
+      std::vector<int32_t> falling;
+      for (int64_t r = m; r-- > 0;) falling.push_back(int32_t(r * p.c.stride));
+      if (k % 2) p.g.c_rows = falling.data();
       NonZeros a(p.a, m, k);
       for (Isa isa : machine_isas()) {
         const GemmKernels& kernels = gemm_kernels(isa);

@@ -50,17 +50,17 @@ struct Problem {
 };
 constexpr int kOrientations = 8;
 
-/// All of C with its padding as a kernel finds it, by blocks of `rows` rows and one panel, or of
-/// `columns` columns.
-inline std::vector<float> product(GemmBlock kernel, int64_t lanes, Problem& p, int64_t rows,
-                                  int64_t columns = 0) {
+/// All of C with its padding as a kernel finds it, by blocks of `rows` rows and at most `vectors`
+/// vectors, or of `columns` columns.
+inline std::vector<float> product(GemmBlock kernel, int64_t lanes, int64_t vectors, Problem& p,
+                                  int64_t rows, int64_t columns = 0) {
   Guarded scratch(kGemmScratch, kNaN), c(p.c.at.values());
   Gemm g = p.g;
   g.c = c;
   if (!g.add) {  // then C is not read
     for (int64_t i = 0; i < g.m * g.n; ++i) c[i / g.n * g.ldc + i % g.n] = kNaN;
   }
-  Panels panels(g.n, lanes);
+  Panels panels(g.n, lanes, vectors);
   int64_t count = columns ? (g.n + columns - 1) / columns : panels.count();
   for (int64_t i = 0; i < count; ++i) {
     int64_t begin = columns ? i * columns : panels.begin(i);
@@ -73,22 +73,14 @@ inline std::vector<float> product(GemmBlock kernel, int64_t lanes, Problem& p, i
   return c.values();
 }
 
-/// Lets f(m, n, k, orientation) see awkward sizes.
+/// Lets f(m, n, k, orientation) see awkward sizes, the widest of more than one block.
 template <class F>
 void for_each_shape(F f) {
-  for (int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 25, 33, 48, 49, 100}) {
-    for (auto [m, k] : {std::pair{1, 1},
-                        {2, 3},
-                        {3, 0},
-                        {4, 16},
-                        {5, 17},
-                        {6, 7},
-                        {7, 33},
-                        {8, 2},
-                        {9, 129},
-                        {17, 8},
-                        {3, 300},
-                        {2, 1550}}) {
+  constexpr std::pair<int, int> kShapes[] = {{1, 1},   {2, 3},  {3, 0},   {4, 16},
+                                             {5, 17},  {6, 7},  {7, 33},  {8, 2},
+                                             {9, 129}, {17, 8}, {3, 300}, {2, 1550}};
+  for (int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 25, 33, 48, 49, 100, 192, 250}) {
+    for (auto [m, k] : kShapes) {
       for (int orientation = 0; orientation < kOrientations; ++orientation) f(m, n, k, orientation);
     }
   }
@@ -139,13 +131,13 @@ struct Strewn {
   std::vector<float> at;
 };
 
-/// What convolutions ask for: patches of images read in place.
-inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
-  constexpr int64_t kM = 21, kN = 37;
+/// What convolutions ask for: patches of images read in place, by blocks of `vectors` vectors.
+inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes, int64_t vectors) {
+  constexpr int64_t kM = 21, kN = 250;
   for (auto [k, piece] :
        {std::pair{12, 3}, {60, 60}, {700, 28}, {1300, 650}, {288, 36}, {72, 24}, {9, 0}}) {
-    for (int which = 0; which < 4; ++which) {
-      bool a_transposed = which & 1, add = which & 2;
+    for (int which = 0; which < kOrientations; ++which) {
+      bool a_transposed = which & 1, b_transposed = which & 2, add = which & 4;
       auto a = uniforms(static_cast<size_t>(kM * k), -1, 1, 1);
       auto b = uniforms(static_cast<size_t>(k * kN), -1, 1, 2);
       auto c = uniforms(static_cast<size_t>(kM * kN), -1, 1, 3);
@@ -153,16 +145,18 @@ inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
       Strewn a_strewn(a_rows, a_columns, a_transposed ? 10 : piece, a);
       Strewn b_strewn(k, kN, 0, b), c_strewn(kM, kN, 0, c);
 
-      Gemm g{kM, kN, k, a.data(), a_columns, a_transposed, b.data(), kN, false, c.data(), kN, add};
+      Gemm g{kM,           kN,           k,        a.data(),
+             a_columns,    a_transposed, b.data(), b_transposed ? k : kN,
+             b_transposed, c.data(),     kN,       add};
       Gemm strewn = g;
       if (!a_transposed) g.a_piece = piece, g.a_piece_stride = piece;
       strewn.a = a_strewn.at.data(), strewn.a_rows = a_strewn.starts.data();
-      strewn.b = b_strewn.at.data(), strewn.b_rows = b_strewn.starts.data();
+      if (!b_transposed) strewn.b = b_strewn.at.data(), strewn.b_rows = b_strewn.starts.data();
       strewn.c = c_strewn.at.data(), strewn.c_rows = c_strewn.starts.data();
       strewn.a_piece = a_transposed ? 10 : piece, strewn.a_piece_stride = a_strewn.piece_stride;
 
       Guarded scratch(kGemmScratch, kNaN);
-      Panels panels(kN, lanes);
+      Panels panels(kN, lanes, vectors);
       for (int64_t p = 0; p < panels.count(); ++p) {
         Block block{2, kM - 2, panels.begin(p), panels.width(p)};
         kernel(g, block, scratch);
@@ -172,10 +166,32 @@ inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes) {
       for (int64_t r = 0; r < kM; ++r) {
         for (int64_t i = 0; i < kN; ++i) {
           ASSERT_EQ(c_strewn.at[c_strewn.place(r, i)], c[static_cast<size_t>(r * kN + i)])
-              << "k " << k << " transposed " << a_transposed << " at " << r << ", " << i;
+              << "k " << k << " transposed " << a_transposed << b_transposed << " at " << r << ", "
+              << i;
         }
       }
     }
+  }
+}
+
+/// Matrices of ones at the edge of memory, op(A)'s rows in pieces unless `piece` is 0.
+inline void expect_kept_within(GemmBlock kernel, int64_t lanes, int64_t vectors, int64_t m,
+                               int64_t n, int64_t k, int64_t piece = 0) {
+  auto size = [](int64_t rows, int64_t columns) { return static_cast<size_t>(rows * columns); };
+  Edge a(size(m, k), 1), b(size(k, n), 1), c(size(m, n)), scratch(kGemmScratch);
+  Panels panels(n, lanes, vectors);
+  for (int orientation = 0; orientation < kOrientations; ++orientation) {
+    Gemm g{.m = m, .n = n, .k = k};
+    g.a_transposed = orientation & 1, g.b_transposed = orientation & 2, g.add = orientation & 4;
+    g.a = a, g.lda = g.a_transposed ? m : k;
+    g.b = b, g.ldb = g.b_transposed ? k : n;
+    g.c = c, g.ldc = n;
+    g.a_piece = g.a_piece_stride = g.a_transposed ? 0 : piece;
+    float before = c[m * n - 1];
+    for (int64_t i = 0; i < panels.count(); ++i) {
+      kernel(g, {0, m, panels.begin(i), panels.width(i)}, scratch);
+    }
+    EXPECT_EQ(c[m * n - 1] - (g.add ? before : 0), k) << m << " by " << n << " by " << k;
   }
 }
 

@@ -259,10 +259,16 @@ TEST(Likelihood, KeepsWithinItsRow) {
   for_each_length([](Isa isa, size_t size, int64_t n) {
     for (const Reference& r : kReferences) {
       size_t count = size * static_cast<size_t>(r.parameters);
-      Edge parameters(count, 1), x(size, 0.3f), mask(size, 1), gradient(count);
-      double own = 0;
-      likelihood_kernels(r.name, isa)->row({parameters, x, mask, n, 1, 1}, gradient, &own);
-      for (size_t i = 0; i < count; ++i) EXPECT_NE(gradient[i], 0) << r.name;
+      Edge parameters(count, 1), x(size, 0.3f), mask(size, 1);
+      const LikelihoodKernels& kernels = *likelihood_kernels(r.name, isa);
+      double want = static_cast<double>(n) * log_p(r.name, isa, 0.3f, {1, 1}, 1);
+      for (const float* m : {mask.data(), static_cast<float*>(nullptr)}) {
+        Edge gradient(count);
+        double own = 0;
+        EXPECT_NEAR(kernels.row({parameters, x, m, n, 1, 1}, gradient, &own), want, 1e-4);
+        EXPECT_NEAR(kernels.row({parameters, x, m, n, 1, 1}, nullptr, nullptr), want, 1e-4);
+        for (size_t i = 0; i < count; ++i) EXPECT_NE(gradient[i], 0) << r.name;
+      }
     }
   });
 }

@@ -91,6 +91,7 @@ class Edge {
   ~Edge() { munmap(begin_, bytes_); }
   Edge(const Edge&) = delete;
   Edge& operator=(const Edge&) = delete;
+  float* data() { return data_; }
   operator float*() { return data_; }
 
  private:
