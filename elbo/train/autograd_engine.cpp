@@ -14,13 +14,27 @@ struct Seat {
   std::vector<Tensor> params;
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<RecordedSteps> recorded;  // null where nothing is replayed
+  std::vector<Tensor> buffers;              // as the step found them
 
+  /// Before any player's loss, which may move the buffers of others too.
+  void keep_buffers() {
+    if (!recorded) buffers = clones(player->module().buffers());
+  }
   /// A recorded step has moved the weights as well.
   Gradients find(const Batch& batch, const Rng& rng, const Time& time, double lr) {
     Tensor weights = weights_at(*player, time, params.at(0).device());
     Rng own = rng.stream(player->name());
-    if (recorded) return recorded->step(batch, own, weights, lr);
+    if (recorded) {
+      const RecordedSteps::Found& found = recorded->step(batch, own, weights, lr);
+      buffers = found.buffers;
+      return found;
+    }
     return find_gradients(*player, params, batch, own, weights);
+  }
+  void restore_buffers() const {
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> moved = player->module().buffers();
+    for (size_t i = 0; i < moved.size(); ++i) moved[i].copy_(buffers[i]);
   }
 };
 
@@ -30,7 +44,7 @@ class AutogradEngine : public Engine {
                  RecordGraph record)
       : clip_(options.clip), is_mixed_(options.precision == Precision::bf16) {
     for (auto& player : players) {
-      Seat seat{std::move(player), {}, nullptr, nullptr};
+      Seat seat{std::move(player), {}, nullptr, nullptr, {}};
       seat.params = seat.player->module().parameters();
       seat.optimizer = optimizers().make(options.optimizer, seat.params);
       seats_.push_back(std::move(seat));
@@ -50,6 +64,7 @@ class AutogradEngine : public Engine {
     out = {};
     MixedPrecision guard(is_mixed_);
     std::vector<Tensor> means;
+    for (Seat& seat : seats_) seat.keep_buffers();
     for (Seat& seat : seats_) {
       Gradients found = seat.find(batch, rng, time, lr);
       Tensor numbers = found.numbers.to(at::kCPU);  // waits for the device, once a step
@@ -61,7 +76,8 @@ class AutogradEngine : public Engine {
       if (!std::isfinite(norm) || !std::isfinite(loss)) {
         out.finite = false;
         out.broken = where_broken(seat.player->name(), seat.player->module());
-        restore(seat.player->module().buffers(), found.buffers);
+        // Losses have moved running statistics before this one was found to be bad.
+        for (const Seat& any : seats_) any.restore_buffers();
         return out;
       }
       if (seat.recorded) continue;
@@ -91,11 +107,6 @@ class AutogradEngine : public Engine {
   }
 
  private:
-  /// The forward pass of a bad step has moved running statistics before it was found to be bad.
-  static void restore(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) {
-    at::NoGradGuard no_grad;
-    for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(from[i]);
-  }
   static void scale_gradients(const std::vector<Tensor>& params, double factor) {
     for (const Tensor& p : params) p.grad().mul_(factor);
   }
