@@ -43,6 +43,9 @@ class AutogradEngine : public Engine {
   AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options,
                  RecordGraph record)
       : clip_(options.clip), is_mixed_(options.precision == Precision::bf16) {
+    // A recorded step moves the weights before the next player's loss could be taken.
+    ELBO_CHECK(!record || players.size() == 1, Code::failure,
+               "steps of {} players are not recorded", players.size());
     for (auto& player : players) {
       Seat seat{std::move(player), {}, nullptr, nullptr, {}};
       seat.params = seat.player->module().parameters();

@@ -55,7 +55,7 @@ class Engine {
 
 /// Runs any objective by LibTorch's autograd. A lone player's steps are recorded as graphs and
 /// replayed (train/recorded_steps.h), by `record` where that is given, else wherever
-/// why_not_replayed() finds no fault.
+/// why_not_replayed() finds no fault. Throws Error if it is given for several players.
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options,
                                              RecordGraph record = nullptr);

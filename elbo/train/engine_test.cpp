@@ -56,11 +56,12 @@ struct Game {
   LossFn model_loss = [](const Tensor& m, const Tensor& c) { return (m * c).sum(); };
   LossFn critic_loss = [](const Tensor& c, const Tensor& m) { return (c * m.square()).sum(); };
 
-  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"}) const {
+  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"},
+                                 RecordGraph record = nullptr) const {
     std::vector<std::unique_ptr<Player>> players;
     players.push_back(std::make_unique<ToyPlayer>("model", model, critic, model_loss));
     players.push_back(std::make_unique<ToyPlayer>("critic", critic, model, critic_loss));
-    return make_autograd_engine(std::move(players), options);
+    return make_autograd_engine(std::move(players), options, std::move(record));
   }
   StepResult step(Engine& engine) const {
     Rng rng(1);
@@ -98,6 +99,10 @@ TEST(Players, NoneMovesWhereOneIsNotFinite) {
     EXPECT_EQ(game.model->looks.item<float>(), 0) << result.broken;
     EXPECT_EQ(game.critic->looks.item<float>(), 0) << result.broken;
   }
+}
+
+TEST(Players, AreNotRecordedTogether) {
+  EXPECT_THROW(Game().engine({.optimizer = "sgd"}, record_calls), Error);
 }
 
 TEST(Players, AreClippedEachByItsOwnNorm) {
