@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "elbo/tensor/testing.h"
 #include "elbo/train/testing.h"
 #include "elbo/train/weights.h"
@@ -91,11 +95,17 @@ TEST_F(BadSteps, ARunWithoutOneGoodStepIsNoSuccess) {
   EXPECT_FALSE(std::filesystem::exists(folder / "best"));
 }
 
+/// The first step of such a run throws the weights out of range.
+TrainOptions out_of_range() {
+  TrainOptions out = small_options();
+  out.optimizer = part_with("rmsprop", "alpha", 0.99);  // its first step is ten times lr
+  out.lr = 3e38;
+  return out;
+}
+
 TEST_F(BadSteps, WeightsThrownOutOfRangeAreFoundAndNeverSaved) {
-  TrainOptions options = small_options();
-  options.optimizer = part_with("rmsprop", "alpha", 0.99);  // its first step is ten times lr
+  TrainOptions options = out_of_range();
   options.batch = 1000;  // one step an epoch: nothing but the look at the weights can find it
-  options.lr = 3e38;
   options.checkpoint_seconds = 0;
   TrainContext context = small_run(folder, options);
   watch(context, recorder);
@@ -103,6 +113,45 @@ TEST_F(BadSteps, WeightsThrownOutOfRangeAreFoundAndNeverSaved) {
   EXPECT_TRUE(error.starts_with("diverged: training diverged in epoch 1: the weight of model "))
       << error;
   EXPECT_NO_THROW(read_model(folder / "last"));
+}
+
+int64_t refusals_to_save(const Recorder& recorder) {
+  return std::count_if(recorder.notes.begin(), recorder.notes.end(), [](const std::string& note) {
+    return note.starts_with("nothing is saved: the weight of model ");
+  });
+}
+
+TEST_F(BadSteps, AStopSaysWhereNothingIsSaved) {
+  TrainContext context = small_run(folder, out_of_range());
+  watch(context, recorder);
+  recorder.stop_after = 1;
+  EXPECT_EQ(train(context, false), Ending::stopped);
+  EXPECT_EQ(refusals_to_save(recorder), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder / "last"));
+}
+
+/// Sleeps in the first step of each epoch.
+struct SlowStarter : Recorder {
+  explicit SlowStarter(double s) : seconds(s) {}
+  void on_step(int64_t, int64_t step, int64_t,
+               const std::function<std::map<std::string, double>()>&) override {
+    if (step == 1) std::this_thread::sleep_for(seconds);
+  }
+  std::chrono::duration<double> seconds;
+};
+
+TEST_F(BadSteps, ARefusalToSaveStandsUntilTheNextCheckpointIsDue) {
+  TrainOptions options = out_of_range();
+  options.batch = 8;  // 19 steps
+  options.checkpoint_seconds = 0.05;
+  TrainContext context = small_run(folder, options);
+  SlowStarter slow(options.checkpoint_seconds);
+  watch(context, slow);
+  auto started = std::chrono::steady_clock::now();
+  EXPECT_NE(error_of([&] { train(context, false); }), "");
+  std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  EXPECT_GE(refusals_to_save(slow), 1);
+  EXPECT_LE(refusals_to_save(slow), took / slow.seconds);
 }
 
 TEST_F(BadSteps, ARollBackKeepsTheSumsOfThePartAlreadyDone) {

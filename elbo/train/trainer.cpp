@@ -330,7 +330,11 @@ class Trainer {
   /// best/ first, then last/: whatever a kill leaves, last/ can be resumed. Weights that cannot be
   /// loaded again never take the place of those that can.
   void save() {
-    if (!first_non_finite(state_of(model_)).empty()) return;
+    std::string broken = first_non_finite(state_of(model_));
+    if (!broken.empty()) {
+      last_save_ = Clock::now();  // to look at the weights again at every step would be slow
+      return note(fmt::format("nothing is saved: the weight of model {} is not finite", broken));
+    }
     if (!best_weights_.empty()) {
       NamedTensors live = copy_of(state_of(model_));
       assign(state_of(model_), best_weights_, "best");
