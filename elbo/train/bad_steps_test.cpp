@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "elbo/tensor/testing.h"
+#include "elbo/train/checkpoint.h"
 #include "elbo/train/testing.h"
 #include "elbo/train/weights.h"
 
@@ -158,7 +159,6 @@ TEST_F(BadSteps, ARollBackKeepsTheSumsOfThePartAlreadyDone) {
   TrainOptions options = small_options();
   options.epochs = 1;
   options.batch = 8;  // 19 steps
-  options.lr = 1e-30;
   TrainContext context = small_run(folder, options);
   recorder.stop_after = 6;
   train_with(context, [](int64_t) { return false; });
@@ -168,12 +168,9 @@ TEST_F(BadSteps, ARollBackKeepsTheSumsOfThePartAlreadyDone) {
   again.data.train = std::make_shared<FaultyDataset>(
       again.data.train, [](int64_t call) { return call >= 2 && call < 12; });
   EXPECT_EQ(train(again, true), Ending::finished);
-  TrainContext clean = small_run(folder / "clean", options);
-  Recorder whole;
-  watch(clean, whole);
-  train(clean, false);
-  // The noise differs after the roll-back, the rows do not.
-  EXPECT_NEAR(second.records[0].terms.at("recon"), whole.records[0].terms.at("recon"), 0.5);
+  // Each row is in them once, whatever was done again.
+  Value sums = read_checkpoint(folder / "last", 3).progress.sums.to_value();
+  EXPECT_EQ(sums.at("examples").as_integer(), 150);
 }
 
 }  // namespace
