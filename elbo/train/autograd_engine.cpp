@@ -66,15 +66,15 @@ class AutogradEngine : public Engine {
     StepResult& out = result_;
     out = {};
     MixedPrecision guard(is_mixed_);
-    std::vector<Tensor> means;
     for (Seat& seat : seats_) seat.keep_buffers();
     for (Seat& seat : seats_) {
       Gradients found = seat.find(batch, rng, time, lr);
       Tensor numbers = found.numbers.to(at::kCPU);  // waits for the device, once a step
-      double norm = numbers[0].item<double>(), loss = numbers[1].item<double>();
+      const double* n = numbers.data_ptr<double>();
+      double norm = n[0], loss = n[1];
       if (&seat == &seats_.front()) out.gradient_norm = norm;
       out.names.insert(out.names.end(), found.names.begin(), found.names.end());
-      means.push_back(numbers.narrow(0, 2, numbers.size(0) - 2));
+      out.means.insert(out.means.end(), n + 2, n + numbers.numel());
       // The loss is looked at as well: an infinite loss can have a finite gradient.
       if (!std::isfinite(norm) || !std::isfinite(loss)) {
         out.finite = false;
@@ -89,7 +89,6 @@ class AutogradEngine : public Engine {
     for (Seat& seat : seats_) {
       if (!seat.recorded) seat.optimizer->step(lr);
     }
-    out.means = at::cat(means);
     tell_of_graphs();
     return out;
   }

@@ -23,7 +23,7 @@ struct EngineOptions {
 /// What one step did.
 struct StepResult {
   std::vector<std::string> names;  ///< of every player's terms
-  Tensor means;                    ///< [names] f64: each term's mean over the batch
+  std::vector<double> means;       ///< of each term over the batch
   double gradient_norm = 0;        ///< of the model, before clipping
   bool finite = true;     ///< false: some loss or gradient was not finite and no weight was moved
   std::string broken;     ///< where that was first seen

@@ -34,8 +34,9 @@ EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Mo
   ELBO_CHECK(x.names == y.names, Code::failure, "the engines know different terms: {} and {}",
              fmt::join(x.names, " "), fmt::join(y.names, " "));
   EngineDifference out;
-  double largest = 1 + x.means.abs().max().item<double>();
-  out.term = (x.means - y.means).abs().max().item<double>() / largest;
+  Tensor terms_a = at::tensor(x.means, at::kDouble), terms_b = at::tensor(y.means, at::kDouble);
+  double largest = 1 + terms_a.abs().max().item<double>();
+  out.term = (terms_a - terms_b).abs().max().item<double>() / largest;
   double norm = kSmallNorm + x.gradient_norm;
   out.gradient = std::abs(x.gradient_norm - y.gradient_norm) / norm;
   out.where = "the whole";
