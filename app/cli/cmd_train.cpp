@@ -96,8 +96,7 @@ int run(const TrainVerbOptions& o, Call& call) {
 int finish_run(const RunResult& result, bool report, Console& console) {
   std::string folder = result.folder.string();
   if (result.ending == Ending::stopped) {
-    console.tell("stopped",
-                 fmt::format("the run is saved; take it up again with: elbo resume {}", folder));
+    console.tell("stopped", "take it up again with: elbo resume " + folder);
     Value document;
     document["run"] = folder;
     document["stopped"] = true;

@@ -14,13 +14,27 @@ struct Seat {
   std::vector<Tensor> params;
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<RecordedSteps> recorded;  // null where nothing is replayed
+  std::vector<Tensor> buffers;              // as the step found them
 
+  /// Before any player's loss, which may move the buffers of others too.
+  void keep_buffers() {
+    if (!recorded) buffers = clones(player->module().buffers());
+  }
   /// A recorded step has moved the weights as well.
   Gradients find(const Batch& batch, const Rng& rng, const Time& time, double lr) {
     Tensor weights = weights_at(*player, time, params.at(0).device());
     Rng own = rng.stream(player->name());
-    if (recorded) return recorded->step(batch, own, weights, lr);
+    if (recorded) {
+      const RecordedSteps::Found& found = recorded->step(batch, own, weights, lr);
+      buffers = found.buffers;
+      return found;
+    }
     return find_gradients(*player, params, batch, own, weights);
+  }
+  void restore_buffers() const {
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> moved = player->module().buffers();
+    for (size_t i = 0; i < moved.size(); ++i) moved[i].copy_(buffers[i]);
   }
 };
 
@@ -29,8 +43,11 @@ class AutogradEngine : public Engine {
   AutogradEngine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options,
                  RecordGraph record)
       : clip_(options.clip), is_mixed_(options.precision == Precision::bf16) {
+    // A recorded step moves the weights before the next player's loss could be taken.
+    ELBO_CHECK(!record || players.size() == 1, Code::failure,
+               "steps of {} players are not recorded", players.size());
     for (auto& player : players) {
-      Seat seat{std::move(player), {}, nullptr, nullptr};
+      Seat seat{std::move(player), {}, nullptr, nullptr, {}};
       seat.params = seat.player->module().parameters();
       seat.optimizer = optimizers().make(options.optimizer, seat.params);
       seats_.push_back(std::move(seat));
@@ -49,19 +66,21 @@ class AutogradEngine : public Engine {
     StepResult& out = result_;
     out = {};
     MixedPrecision guard(is_mixed_);
-    std::vector<Tensor> means;
+    for (Seat& seat : seats_) seat.keep_buffers();
     for (Seat& seat : seats_) {
       Gradients found = seat.find(batch, rng, time, lr);
       Tensor numbers = found.numbers.to(at::kCPU);  // waits for the device, once a step
-      double norm = numbers[0].item<double>(), loss = numbers[1].item<double>();
+      const double* n = numbers.data_ptr<double>();
+      double norm = n[0], loss = n[1];
       if (&seat == &seats_.front()) out.gradient_norm = norm;
       out.names.insert(out.names.end(), found.names.begin(), found.names.end());
-      means.push_back(numbers.narrow(0, 2, numbers.size(0) - 2));
+      out.means.insert(out.means.end(), n + 2, n + numbers.numel());
       // The loss is looked at as well: an infinite loss can have a finite gradient.
       if (!std::isfinite(norm) || !std::isfinite(loss)) {
         out.finite = false;
         out.broken = where_broken(seat.player->name(), seat.player->module());
-        restore(seat.player->module().buffers(), found.buffers);
+        // Losses have moved running statistics before this one was found to be bad.
+        for (const Seat& any : seats_) any.restore_buffers();
         return out;
       }
       if (seat.recorded) continue;
@@ -70,7 +89,6 @@ class AutogradEngine : public Engine {
     for (Seat& seat : seats_) {
       if (!seat.recorded) seat.optimizer->step(lr);
     }
-    out.means = at::cat(means);
     tell_of_graphs();
     return out;
   }
@@ -91,11 +109,6 @@ class AutogradEngine : public Engine {
   }
 
  private:
-  /// The forward pass of a bad step has moved running statistics before it was found to be bad.
-  static void restore(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) {
-    at::NoGradGuard no_grad;
-    for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(from[i]);
-  }
   static void scale_gradients(const std::vector<Tensor>& params, double factor) {
     for (const Tensor& p : params) p.grad().mul_(factor);
   }

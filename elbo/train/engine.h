@@ -23,7 +23,7 @@ struct EngineOptions {
 /// What one step did.
 struct StepResult {
   std::vector<std::string> names;  ///< of every player's terms
-  Tensor means;                    ///< [names] f64: each term's mean over the batch
+  std::vector<double> means;       ///< of each term over the batch
   double gradient_norm = 0;        ///< of the model, before clipping
   bool finite = true;     ///< false: some loss or gradient was not finite and no weight was moved
   std::string broken;     ///< where that was first seen
@@ -55,7 +55,7 @@ class Engine {
 
 /// Runs any objective by LibTorch's autograd. A lone player's steps are recorded as graphs and
 /// replayed (train/recorded_steps.h), by `record` where that is given, else wherever
-/// why_not_replayed() finds no fault.
+/// why_not_replayed() finds no fault. Throws Error if it is given for several players.
 std::unique_ptr<Engine> make_autograd_engine(std::vector<std::unique_ptr<Player>> players,
                                              const EngineOptions& options,
                                              RecordGraph record = nullptr);

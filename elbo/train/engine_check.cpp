@@ -13,6 +13,13 @@ namespace {
 /// Below this, a gradient is rounding noise.
 constexpr double kSmallNorm = 1e-3;
 
+void check_finite(const Engine& engine, const StepResult& step) {
+  ELBO_CHECK(step.finite, Code::diverged,
+             "the engines cannot be compared: {} is not finite by {}\nCheck the data with `elbo "
+             "describe`: values may be too large for the model without a transform.",
+             step.broken, engine.name());
+}
+
 double length(const Tensor& t) { return t.to(at::kDouble).norm().item<double>(); }
 
 }  // namespace
@@ -22,11 +29,14 @@ EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Mo
   Rng first = rng, second = rng;
   const StepResult& x = a.step(batch, first, time, 0);
   const StepResult& y = b.step(batch, second, time, 0);
+  check_finite(a, x);
+  check_finite(b, y);
   ELBO_CHECK(x.names == y.names, Code::failure, "the engines know different terms: {} and {}",
              fmt::join(x.names, " "), fmt::join(y.names, " "));
   EngineDifference out;
-  double largest = 1 + x.means.abs().max().item<double>();
-  out.term = (x.means - y.means).abs().max().item<double>() / largest;
+  Tensor terms_a = at::tensor(x.means, at::kDouble), terms_b = at::tensor(y.means, at::kDouble);
+  double largest = 1 + terms_a.abs().max().item<double>();
+  out.term = (terms_a - terms_b).abs().max().item<double>() / largest;
   double norm = kSmallNorm + x.gradient_norm;
   out.gradient = std::abs(x.gradient_norm - y.gradient_norm) / norm;
   out.where = "the whole";

@@ -23,13 +23,13 @@ struct EngineDifference {
 };
 
 /// Makes one step at learning rate 0 with each engine; clipping must be off. The models must hold
-/// the same weights.
+/// the same weights. Throws Error(Code::diverged) where a step is not finite.
 EngineDifference difference(Engine& a, const Model& model_a, Engine& b, const Model& model_b,
                             const Batch& batch, const Rng& rng, const Time& time);
 
 /// Compares the fused engine with autograd in f32 on copies of a model, and says how far they are
 /// apart. A sum within rounding of a kink of its activation may fail one batch, hardly all: three
-/// are tried. Throws Error(Code::failure) unless the engines agree.
+/// are tried. Throws Error(Code::failure) unless the engines agree, and as difference() does.
 std::string check_engines(const ObjectiveOptions& objective, const EngineOptions& options,
                           const std::function<std::shared_ptr<Model>()>& copy,
                           const std::function<Batch(int64_t number)>& batch, const Rng& rng);

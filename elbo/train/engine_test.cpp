@@ -11,12 +11,13 @@
 namespace elbo {
 namespace {
 
-/// A weight w [2].
+/// A weight w [2], and how often a loss has looked at it.
 struct Weights : torch::nn::Module {
   explicit Weights(std::initializer_list<float> start) {
     w = register_parameter("w", at::tensor(start));
+    looks = register_buffer("looks", at::zeros({}));
   }
-  Tensor w;
+  Tensor w, looks;
 };
 
 std::shared_ptr<Weights> make(std::initializer_list<float> start) {
@@ -38,6 +39,7 @@ class ToyPlayer : public Player {
   torch::nn::Module& module() override { return *own_; }
   Loss loss(const Batch&, Rng&, const Tensor&) override {
     Tensor total = loss_(own_->w, other_->w);
+    own_->looks.add_(1), other_->looks.add_(1);
     return {total, {{name_ + "_loss", total.detach()}}};
   }
 
@@ -54,11 +56,12 @@ struct Game {
   LossFn model_loss = [](const Tensor& m, const Tensor& c) { return (m * c).sum(); };
   LossFn critic_loss = [](const Tensor& c, const Tensor& m) { return (c * m.square()).sum(); };
 
-  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"}) const {
+  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"},
+                                 RecordGraph record = nullptr) const {
     std::vector<std::unique_ptr<Player>> players;
     players.push_back(std::make_unique<ToyPlayer>("model", model, critic, model_loss));
     players.push_back(std::make_unique<ToyPlayer>("critic", critic, model, critic_loss));
-    return make_autograd_engine(std::move(players), options);
+    return make_autograd_engine(std::move(players), options, std::move(record));
   }
   StepResult step(Engine& engine) const {
     Rng rng(1);
@@ -76,6 +79,7 @@ TEST(Players, EachMovesByItsOwnLossFromTheWeightsBeforeTheStep) {
   ASSERT_EQ(result.names.size(), 2u);
   EXPECT_EQ(result.names[1], "critic_loss");
   EXPECT_NEAR(result.gradient_norm, std::hypot(3, 0.5), 1e-6);
+  for (const auto& player : {game.model, game.critic}) EXPECT_EQ(player->looks.item<float>(), 2);
 }
 
 TEST(Players, NoneMovesWhereOneIsNotFinite) {
@@ -92,7 +96,13 @@ TEST(Players, NoneMovesWhereOneIsNotFinite) {
     EXPECT_NE(result.broken.find(critic_breaks ? "critic" : "model"), std::string::npos);
     EXPECT_TRUE(at::equal(game.model->w, model)) << result.broken;
     EXPECT_TRUE(at::equal(game.critic->w, critic)) << result.broken;
+    EXPECT_EQ(game.model->looks.item<float>(), 0) << result.broken;
+    EXPECT_EQ(game.critic->looks.item<float>(), 0) << result.broken;
   }
+}
+
+TEST(Players, AreNotRecordedTogether) {
+  EXPECT_THROW(Game().engine({.optimizer = "sgd"}, record_calls), Error);
 }
 
 TEST(Players, AreClippedEachByItsOwnNorm) {

@@ -35,7 +35,7 @@ class FusedEngine : public Engine {
     }
     squares_.resize(gradients_.size());
     result_.names = {"recon", "kl", "neg_elbo", "loss", "beta"};
-    result_.means = at::zeros({static_cast<int64_t>(result_.names.size())}, at::kDouble);
+    result_.means.resize(result_.names.size());
   }
 
   std::string name() const override { return "fused"; }
@@ -84,10 +84,8 @@ class FusedEngine : public Engine {
   void find_loss(const BoundWeights& weights, int64_t rows) {
     double recon = plan_.observation().reconstruction(rows);
     double weighted = plan_.latent().weigh(weights, rows), kl = plan_.latent().kl();
-    auto* means = result_.means.data_ptr<double>();
     loss_ = recon + weighted;
-    means[0] = recon, means[1] = kl, means[2] = recon + kl, means[3] = loss_;
-    means[4] = weights.beta;
+    result_.means.assign({recon, kl, recon + kl, loss_, weights.beta});
   }
 
   void find_norm() {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "elbo/fused/testing.h"
+#include "elbo/tensor/testing.h"
 #include "elbo/train/engine_check.h"
 #include "elbo/train/testing.h"
 #include "elbo/train/weights.h"
@@ -138,6 +139,24 @@ TEST(CheckEngines, SetsBf16AgainstAutogradInF32) {
       Rng(7, "train"));
   EXPECT_EQ(text, fmt::format("engines agree: terms to {:.1e}, gradients to {:.1e} of their norm",
                               d.term, d.gradient));
+}
+
+TEST(CheckEngines, NeedFiniteSteps) {
+  Case c;
+  c.rows = 9, c.shape = {6};
+  c.model.likelihood = "gaussian";
+  auto overflowing = [&](int64_t) {
+    Batch out = c.batch();
+    out.x.fill_(1e30F);
+    return out;
+  };
+  std::string error = testing::error_of([&] {
+    check_engines(
+        c.objective, c.engine, [&] { return c.make(); }, overflowing, Rng(7, "train"));
+  });
+  EXPECT_TRUE(error.starts_with("diverged: the engines cannot be compared: the gradient of model "))
+      << error;
+  EXPECT_NE(error.find(" is not finite by autograd\n"), std::string::npos) << error;
 }
 
 /// Every parameter and buffer in one row.

@@ -2,7 +2,6 @@
 #include "elbo/train/gradients.h"
 
 namespace elbo {
-namespace {
 
 std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> out;
@@ -10,12 +9,9 @@ std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-}  // namespace
-
 Gradients find_gradients(Player& player, std::vector<Tensor>& params, const Batch& batch, Rng& rng,
                          const Tensor& weights) {
   Gradients out;
-  out.buffers = clones(player.module().buffers());
   Loss loss = player.loss(batch, rng, weights);
   for (Tensor& p : params) p.mutable_grad().reset();
   loss.total.backward({}, std::nullopt, false, params);

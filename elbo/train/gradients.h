@@ -13,8 +13,9 @@ struct Gradients {
   Tensor numbers;  ///< [2 + names] f64: the gradient's norm, the loss, means of terms
   std::vector<std::string> names;  ///< of the terms
   std::vector<Tensor> of_params;   ///< like `params`; zero where the loss reaches none
-  std::vector<Tensor> buffers;     ///< the module's, as they were before
 };
+
+std::vector<Tensor> clones(const std::vector<Tensor>& tensors);
 
 /// Finds the loss and differentiates it for the player's own parameters, in which it leaves the
 /// gradients. Nothing in it depends on a number it found, so that it can be recorded.

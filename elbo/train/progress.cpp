@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/progress.h"
 
-#include <algorithm>
-
 namespace elbo {
 
-void TermSums::add(const std::vector<std::string>& names, const Tensor& means, int64_t examples) {
-  at::NoGradGuard no_grad;
-  if (names != names_) arrange(names, means);
-  sums_.add_(means, static_cast<double>(examples));
+void TermSums::add(const std::vector<std::string>& names, const std::vector<double>& means,
+                   int64_t examples) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    sums_[names[i]] += means[i] * static_cast<double>(examples);
+  }
   examples_ += examples;
 }
 
-/// A sum that was read back stands in the order of its file.
-void TermSums::arrange(const std::vector<std::string>& names, const Tensor& like) {
-  Tensor sums = at::zeros_like(like);
-  for (size_t i = 0; i < names.size(); ++i) {
-    auto known = std::find(names_.begin(), names_.end(), names[i]);
-    if (known != names_.end()) sums[int64_t(i)] = sums_[known - names_.begin()].to(like.device());
-  }
-  names_ = names;
-  sums_ = sums;
-}
-
 std::map<std::string, double> TermSums::means() const {
-  std::map<std::string, double> out;
-  if (examples_ == 0) return out;
-  Tensor means = sums_.to(at::kCPU) / static_cast<double>(examples_);
-  for (size_t i = 0; i < names_.size(); ++i) out[names_[i]] = means[int64_t(i)].item<double>();
+  std::map<std::string, double> out = sums_;
+  for (auto& [name, sum] : out) sum /= static_cast<double>(examples_);
   return out;
 }
 
@@ -35,9 +21,7 @@ Value TermSums::to_value() const {
   Value out = Value::table();
   out["examples"] = examples_;
   out["sums"] = Value::table();
-  for (size_t i = 0; i < names_.size(); ++i) {
-    out["sums"][names_[i]] = sums_[int64_t(i)].item<double>();
-  }
+  for (const auto& [name, sum] : sums_) out["sums"][name] = sum;
   return out;
 }
 
@@ -45,12 +29,7 @@ TermSums TermSums::from_value(const Value& value) {
   TermSums out;
   out.examples_ = value.at("examples").as_integer();
   ELBO_CHECK(out.examples_ >= 0, Code::model, "examples is {}, expected 0 or more", out.examples_);
-  std::vector<double> sums;
-  for (const auto& [name, sum] : value.at("sums").as_table()) {
-    out.names_.push_back(name);
-    sums.push_back(sum.as_number());
-  }
-  out.sums_ = at::tensor(sums, at::kDouble);
+  for (const auto& [name, sum] : value.at("sums").as_table()) out.sums_[name] = sum.as_number();
   return out;
 }
 

@@ -7,25 +7,23 @@
 #include <vector>
 
 #include "elbo/core/value.h"
-#include "elbo/tensor/torch.h"
 
 namespace elbo {
 
-/// Sums of the terms seen in an epoch, kept as a tensor so that no step waits to read a number.
+/// Sums of the terms seen in an epoch.
 class TermSums {
  public:
-  /// means [names]: of each term over a batch of so many examples.
-  void add(const std::vector<std::string>& names, const Tensor& means, int64_t examples);
+  /// means: of each term over a batch of so many examples.
+  void add(const std::vector<std::string>& names, const std::vector<double>& means,
+           int64_t examples);
+  /// Empty before the first add().
   std::map<std::string, double> means() const;
   void clear() { *this = {}; }
   Value to_value() const;
   static TermSums from_value(const Value& value);
 
  private:
-  void arrange(const std::vector<std::string>& names, const Tensor& like);
-
-  std::vector<std::string> names_;
-  Tensor sums_;  // [names] f64
+  std::map<std::string, double> sums_;
   int64_t examples_ = 0;
 };
 

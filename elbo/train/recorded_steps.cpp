@@ -18,7 +18,7 @@ struct RecordedSteps::Recording {
   Batch batch;
   Tensor weights, lr;
   NoiseTape tape;
-  Gradients found;
+  Found found;
   std::unique_ptr<StepGraph> graph;  // null until the shape comes again
 };
 
@@ -44,8 +44,8 @@ RecordedSteps::Shape RecordedSteps::shape_of(const Batch& batch) {
   return out;
 }
 
-const Gradients& RecordedSteps::step(const Batch& batch, Rng& rng, const Tensor& weights,
-                                     double lr) {
+const RecordedSteps::Found& RecordedSteps::step(const Batch& batch, Rng& rng, const Tensor& weights,
+                                                double lr) {
   auto it = recordings_.find(shape_of(batch));
   bool is_new = it == recordings_.end();
   if (!why_not_.empty() || (is_new && recordings_.size() == kMostRecordings)) {
@@ -75,9 +75,10 @@ const Gradients& RecordedSteps::step(const Batch& batch, Rng& rng, const Tensor&
 }
 
 /// Decides by tensors alone whether and how far the weights move.
-Gradients RecordedSteps::find_and_move(const Batch& batch, Rng& rng, const Tensor& weights,
-                                       const Tensor& lr) {
-  Gradients found = find_gradients(player_, params_, batch, rng, weights);
+RecordedSteps::Found RecordedSteps::find_and_move(const Batch& batch, Rng& rng,
+                                                  const Tensor& weights, const Tensor& lr) {
+  std::vector<Tensor> buffers = clones(player_.module().buffers());
+  Found found{find_gradients(player_, params_, batch, rng, weights), std::move(buffers)};
   at::NoGradGuard no_grad;
   Tensor is_finite = found.numbers.narrow(0, 0, 2).isfinite().all();
   if (clip_ > 0) {
@@ -89,8 +90,8 @@ Gradients RecordedSteps::find_and_move(const Batch& batch, Rng& rng, const Tenso
   return found;
 }
 
-const Gradients& RecordedSteps::step_anew(const Batch& batch, Rng& rng, const Tensor& weights,
-                                          double lr) {
+const RecordedSteps::Found& RecordedSteps::step_anew(const Batch& batch, Rng& rng,
+                                                     const Tensor& weights, double lr) {
   return anew_ = find_and_move(batch, rng, weights, at::full({}, lr, params_.at(0).options()));
 }
 

@@ -20,13 +20,17 @@ namespace elbo {
 /// parameters are (a batch's index too).
 class RecordedSteps {
  public:
+  struct Found : Gradients {
+    std::vector<Tensor> buffers;  ///< the module's, as they were before
+  };
+
   /// clip: largest norm of the gradient; 0 leaves it as it is.
   RecordedSteps(Player& player, std::vector<Tensor> params, Optimizer& optimizer, double clip,
                 RecordGraph record);
   ~RecordedSteps();
   /// One step at learning rate lr; moves nothing where the gradient's norm or the loss is not
-  /// finite. What it found stays valid until the next.
-  const Gradients& step(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
+  /// finite, but for the module's buffers. What it found stays valid until the next.
+  const Found& step(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
   /// Why nothing is recorded or replayed any more; empty while it is.
   const std::string& why_not() const { return why_not_; }
 
@@ -35,8 +39,8 @@ class RecordedSteps {
   using Shape = std::vector<int64_t>;
 
   static Shape shape_of(const Batch& batch);
-  Gradients find_and_move(const Batch& batch, Rng& rng, const Tensor& weights, const Tensor& lr);
-  const Gradients& step_anew(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
+  Found find_and_move(const Batch& batch, Rng& rng, const Tensor& weights, const Tensor& lr);
+  const Found& step_anew(const Batch& batch, Rng& rng, const Tensor& weights, double lr);
   void start(Recording& r, const Batch& batch, Rng& rng, const Tensor& weights, double lr);
   void record(Recording& r, const Rng& rng);
   void give_up(const std::string& why);
@@ -47,7 +51,7 @@ class RecordedSteps {
   double clip_;
   RecordGraph record_;
   std::map<Shape, std::unique_ptr<Recording>> recordings_;
-  Gradients anew_;
+  Found anew_;
   std::string why_not_;
 };
 

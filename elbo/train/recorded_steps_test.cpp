@@ -138,7 +138,7 @@ void expect_same(const StepResult& a, const StepResult& b) {
   EXPECT_EQ(a.broken, b.broken);
   if (!a.finite || !b.finite) return;
   EXPECT_EQ(a.gradient_norm, b.gradient_norm);
-  EXPECT_TRUE(at::equal(a.means, b.means)) << a.means << b.means;
+  EXPECT_EQ(a.means, b.means);
 }
 
 TEST(ReplayedSteps, EqualOrdinaryOnesBitForBit) {

@@ -246,7 +246,7 @@ class Trainer {
     assign(engine_->state(), snapshot_engine_, "roll-back");
     if (ema_->is_on()) assign(ema_->shadow(), snapshot_ema_, "roll-back");
     progress_.step_in_epoch = snapshot_step_;
-    progress_.sums = TermSums::from_value(snapshot_sums_);
+    progress_.sums = snapshot_sums_;
     progress_.bad_in_a_row = 0;
     progress_.rolled_back = true;
     progress_.lr_factor *= kRollBackFactor;
@@ -257,7 +257,7 @@ class Trainer {
     snapshot_engine_ = copy_of(engine_->state());
     snapshot_ema_ = copy_of(ema_->shadow());
     snapshot_step_ = progress_.step_in_epoch;
-    snapshot_sums_ = progress_.sums.to_value();
+    snapshot_sums_ = progress_.sums;
   }
 
   void finish_epoch() {
@@ -330,7 +330,11 @@ class Trainer {
   /// best/ first, then last/: whatever a kill leaves, last/ can be resumed. Weights that cannot be
   /// loaded again never take the place of those that can.
   void save() {
-    if (!first_non_finite(state_of(model_)).empty()) return;
+    std::string broken = first_non_finite(state_of(model_));
+    if (!broken.empty()) {
+      last_save_ = Clock::now();  // to look at the weights again at every step would be slow
+      return note(fmt::format("nothing is saved: the weight of model {} is not finite", broken));
+    }
     if (!best_weights_.empty()) {
       NamedTensors live = copy_of(state_of(model_));
       assign(state_of(model_), best_weights_, "best");
@@ -379,7 +383,7 @@ class Trainer {
   std::unique_ptr<Ema> ema_;
   NamedTensors best_weights_, snapshot_model_, snapshot_engine_, snapshot_ema_;
   int64_t snapshot_step_ = 0;
-  Value snapshot_sums_;
+  TermSums snapshot_sums_;
   std::unique_ptr<MetricsLog> log_;
   Clock::time_point last_save_;
   double operations_ = 0, operation_seconds_ = 0;  // of the epoch, since it began or was resumed

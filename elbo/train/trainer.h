@@ -42,7 +42,7 @@ enum class Ending { finished, early, stopped };
 class TrainListener {
  public:
   virtual ~TrainListener() = default;
-  /// After every step; terms are the running means of this epoch, read back only when asked for.
+  /// After every step; terms() are the running means of this epoch.
   virtual void on_step(int64_t /*epoch*/, int64_t /*step*/, int64_t /*steps*/,
                        const std::function<std::map<std::string, double>()>& /*terms*/) {}
   virtual void on_epoch(const EpochRecord&) {}
