@@ -23,7 +23,6 @@ class LatentStage : public Stage {
   double weigh(const BoundWeights& weights, int64_t rows);
   /// The mean KL of the batch, after weigh(), nats.
   double kl() const { return kl_; }
-  bool has_kl() const { return groups_ > 0; }
 
  private:
   const PosteriorKernels& kernels_;

@@ -32,17 +32,16 @@ struct StepResult {
 };
 
 /// One training step. Each player's loss is taken in turn, at the weights as the step found them,
-/// and differentiated for that player's parameters alone; then all players move, or none.
+/// and differentiated for that player's parameters alone; then all players move, or none. The
+/// gradients stay in the parameters: autograd leaves them clipped, the fused engine as it found
+/// them.
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string name() const = 0;
-  /// Whether its steps run on threads of its own, beside which LibTorch's would only spin.
-  virtual bool has_own_threads() const { return false; }
-  /// Calls turn(i) for i in [0, turns) on these.
-  virtual void share(int64_t turns, const std::function<void(int64_t)>& turn) {
-    one_by_one(turns, turn);
-  }
+  /// Shares loops out among threads of the engine's own, beside which LibTorch's would only spin;
+  /// null where it has none.
+  virtual ShareLoop share() { return nullptr; }
   /// Floating-point operations per second that its threads could do at most, as measured once; 0
   /// where steps do not count theirs.
   virtual double peak() { return 0; }

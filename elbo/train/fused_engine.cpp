@@ -39,9 +39,10 @@ class FusedEngine : public Engine {
   }
 
   std::string name() const override { return "fused"; }
-  bool has_own_threads() const override { return true; }
-  void share(int64_t turns, const std::function<void(int64_t)>& turn) override {
-    team_.each(turns, [&](int, int64_t i) { turn(i); });
+  ShareLoop share() override {
+    return [this](int64_t turns, const std::function<void(int64_t)>& turn) {
+      team_.each(turns, [&](int, int64_t i) { turn(i); });
+    };
   }
 
   const StepResult& step(const Batch& batch, Rng& rng, const Time& time, double lr) override {

@@ -25,7 +25,7 @@ Optimizer::Optimizer(const std::vector<Tensor>& params)
 
 void Optimizer::step(double lr) {
   at::NoGradGuard no_grad;
-  if (!has_pieces()) {
+  if (pieces_.empty()) {
     at::TensorOptions options = params_.at(0).options();
     return step_by_operators(at::full({}, lr, options), at::zeros({}, options.dtype(at::kBool)));
   }

@@ -25,8 +25,8 @@ class Optimizer {
   /// The tensors that a resumed run needs, live: loading copies into them.
   virtual NamedTensors state() const = 0;
 
-  /// Whether a step can be made as begin(), then update() of every piece in any order.
-  bool has_pieces() const { return !pieces_.empty(); }
+  /// A step can be made as begin(), then update() of every piece in any order; 0 where LibTorch's
+  /// operators make it.
   int64_t pieces() const { return static_cast<int64_t>(pieces_.size()); }
   /// scale: factor of the gradients.
   void begin(double lr, double scale = 1);

@@ -175,9 +175,7 @@ class Trainer {
 
   bool run_steps(const std::vector<int64_t>& order) {
     std::optional<OneThread> one_thread;
-    if (engine_->has_own_threads()) {
-      one_thread.emplace([this](int64_t n, const auto& turn) { engine_->share(n, turn); });
-    }
+    if (ShareLoop share = engine_->share()) one_thread.emplace(std::move(share));
     auto started = Clock::now();
     double before = progress_.epoch_seconds;
     operations_ = 0;
