@@ -104,7 +104,8 @@ class FusedModel : public Model {
 
   void run(const Batch& batch, const Tensor& parameters, const Tensor& noise, const Tensor& entropy,
            const Latent& latent, const Tensor& log_px) {
-    Tensor x = rows_of(batch.x), mask = batch.mask.defined() ? rows_of(batch.mask) : Tensor();
+    Tensor x = rows_of(batch.x, batch.size(), parts_.elements), mask;
+    if (batch.mask.defined()) mask = rows_of(batch.mask, batch.size(), parts_.elements);
     bool has_densities = entropy.defined();
     Draws d{batch.size(),
             parts_.latent,
@@ -124,13 +125,6 @@ class FusedModel : public Model {
           draw(d, kl_[size_t(member)].data(), first, n);
         },
         [&](int64_t first, int64_t n, const float* y) { observe(d, first, n, y); });
-  }
-
-  /// t [B, event...] element after element.
-  Tensor rows_of(const Tensor& t) const {
-    ELBO_CHECK(t.numel() == t.size(0) * parts_.elements, Code::usage,
-               "examples of {} elements given to a model of {}", t[0].numel(), parts_.elements);
-    return t.contiguous();
   }
 
   /// z and its densities. With z = mu + L eps, log q = sum_j (1 - eps_j^2) / 2 - H(q): nothing is

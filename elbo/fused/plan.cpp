@@ -17,6 +17,13 @@ std::string why_not_planned(const VaeParts& parts) {
   return why.empty() ? why_not_chain("decoder", *parts.decoder) : why;
 }
 
+Tensor rows_of(const Tensor& t, int64_t rows, int64_t elements) {
+  ELBO_CHECK(t.numel() == rows * elements, Code::usage,
+             "{} examples of {} elements given where {} of {} are expected", t.size(0),
+             t.numel() / std::max<int64_t>(1, t.size(0)), rows, elements);
+  return t.contiguous();
+}
+
 Plan::Plan(const VaeParts& parts, Precision precision)
     : input_(parts.elements, false),
       z_(parts.latent, true),
@@ -37,7 +44,10 @@ Parameter Plan::own_parameter(const Likelihood& likelihood) {
 }
 
 void Plan::prepare(const Batch& batch, Rng& rng) {
-  int64_t rows = batch.size();
+  int64_t rows = batch.size(), elements = input_.width;
+  x_ = rows_of(batch.x, rows, elements);
+  seen_ = rows_of(batch.encoder_input(), rows, elements);
+  mask_ = batch.mask.defined() ? rows_of(batch.mask, rows, elements) : Tensor();
   if (rows > room_) {
     room_ = rows;
     sparse_.reserve(rows);
@@ -46,9 +56,6 @@ void Plan::prepare(const Batch& batch, Rng& rng) {
     decoder_.reserve(rows);
     observation_.reserve(rows);
   }
-  x_ = batch.x.contiguous();
-  seen_ = batch.encoder_input().contiguous();
-  mask_ = batch.mask.defined() ? batch.mask.contiguous() : Tensor();
   input_.value = seen_.data_ptr<float>();
   observation_.observe(x_.data_ptr<float>(), mask_.defined() ? mask_.data_ptr<float>() : nullptr);
   encoder_.draw(rng, rows);

@@ -19,7 +19,8 @@ class Plan {
   /// parts must be what why_not_planned finds no fault with.
   Plan(const VaeParts& parts, Precision precision);
 
-  /// Makes room for a batch, lays it out and draws its noise.
+  /// Makes room for a batch, lays it out and draws its noise. Throws Error(Code::usage) where x,
+  /// input or mask are of another size.
   void prepare(const Batch& batch, Rng& rng);
   /// After prepare.
   void forward(const Work& work);
@@ -46,6 +47,9 @@ class Plan {
   Tensor x_, seen_, mask_;  // the batch, element after element
   int64_t room_ = 0;        // rows
 };
+
+/// t [rows, event...] element after element. Throws Error(Code::usage) if it has another size.
+Tensor rows_of(const Tensor& t, int64_t rows, int64_t elements);
 
 /// Why the kernels cannot run such a model; empty when they can.
 std::string why_not_planned(const VaeParts& parts);

@@ -271,5 +271,23 @@ TEST(FusedEngine, ReadsBatchesOfAnyLayout) {
   }
 }
 
+TEST(FusedEngine, RefusesRowsOfAnotherWidth) {
+  Case c;
+  c.rows = 7, c.shape = {12};
+  c.has_mask = c.has_other_input = true;
+  c.model.encoder = testing::small_network();
+  Trial t(c, "fused");
+  const Batch whole = t.batch;
+  for (Tensor Batch::*member : {&Batch::x, &Batch::input, &Batch::mask}) {
+    for (int64_t dim : {0, 1}) {
+      t.batch = whole;
+      t.batch.*member = (whole.*member).narrow(dim, 0, whole.x.size(dim) - 1);
+      EXPECT_THROW(t.step(0, 0), Error);
+    }
+  }
+  t.batch = whole;
+  EXPECT_NO_THROW(t.step(0, 0));
+}
+
 }  // namespace
 }  // namespace elbo

@@ -32,6 +32,7 @@ struct Setup {
   int64_t patience = 0;
   Part schedule = "constant";
   std::string engine = "auto", precision = "auto";
+  int threads = 1;
 };
 
 TrainOptions options_of(const Setup& setup) {
@@ -47,6 +48,14 @@ TrainOptions options_of(const Setup& setup) {
   return out;
 }
 
+Part convolutions() {
+  Part out = part_with("conv", "channels", Value::list<int64_t>({5, 6}));
+  out.options["dense"] = Value::list<int64_t>({8});
+  out.options["norm"] = "batch";
+  out.options["dropout"] = 0.2;
+  return out;
+}
+
 const std::vector<Setup>& setups() {
   static const std::vector<Setup> all = {
       {"plain", "adam", small_network()},
@@ -54,14 +63,22 @@ const std::vector<Setup>& setups() {
       {"rmsprop", part_with("rmsprop", "momentum", 0.5), small_network(0, "batch"), 0, 0.5, 2},
       {"adamw", "adamw", small_network(0.3, "batch"), 0.8, 1, 1, "cosine"},
       {"bf16", "adam", small_network(0.2), 0, 0, 0, "constant", "autograd", "bf16"},
+      {"images", "adam", convolutions(), 0.9, 0, 0, "constant", "fused", "auto", 2},
   };
   return all;
+}
+
+TrainContext run_of(const Setup& setup, const Path& folder) {
+  DataSource data = setup.network.type == "conv" ? small_images() : small_table();
+  TrainContext out = small_run(folder, options_of(setup), setup.network, data);
+  at::set_num_threads(setup.threads);
+  return out;
 }
 
 class Resume : public FolderTest, public ::testing::WithParamInterface<Setup> {
  protected:
   Outcome uninterrupted() {
-    TrainContext context = small_run(folder / "whole", options_of(GetParam()), GetParam().network);
+    TrainContext context = run_of(GetParam(), folder / "whole");
     train(context, false);
     return outcome_of(folder / "whole");
   }
@@ -70,7 +87,7 @@ class Resume : public FolderTest, public ::testing::WithParamInterface<Setup> {
   Outcome interrupted(const std::string& name, const std::vector<int64_t>& lives) {
     bool resume = false;
     for (size_t life = 0;; ++life) {
-      TrainContext context = small_run(folder / name, options_of(GetParam()), GetParam().network);
+      TrainContext context = run_of(GetParam(), folder / name);
       Recorder recorder;
       recorder.stop_after = life < lives.size() ? lives[life] : -1;
       watch(context, recorder);
@@ -106,7 +123,7 @@ TEST_P(Resume, EqualsUninterruptedWhateverTheStep) {
 
 TEST_P(Resume, AFinishedRunStaysAsItIs) {
   Outcome whole = uninterrupted();
-  TrainContext context = small_run(folder / "whole", options_of(GetParam()), GetParam().network);
+  TrainContext context = run_of(GetParam(), folder / "whole");
   EXPECT_NE(train(context, true), Ending::stopped);
   EXPECT_TRUE(outcome_of(folder / "whole") == whole);
 }
@@ -114,7 +131,7 @@ TEST_P(Resume, AFinishedRunStaysAsItIs) {
 TEST_P(Resume, DependsOnNothingButTheSeed) {
   Outcome whole = uninterrupted();
   EXPECT_TRUE(interrupted("again", {}) == whole);
-  TrainContext context = small_run(folder / "other", options_of(GetParam()), GetParam().network);
+  TrainContext context = run_of(GetParam(), folder / "other");
   context.seed = 4;
   train(context, false);
   EXPECT_FALSE(outcome_of(folder / "other").files == whole.files);

@@ -123,14 +123,34 @@ inline TrainOptions small_options() {
   return out;
 }
 
-/// A run of a small VAE on 150 training and 40 validation rows, as a fresh process would set it up.
+/// 150 training and 40 validation rows of a table.
+inline DataSource small_table() {
+  DataSource out;
+  out.train = table_of(plane(150, "train")), out.valid = table_of(plane(40, "valid"));
+  out.schema = out.train->schema();
+  return out;
+}
+
+/// As many images of two channels.
+inline DataSource small_images() {
+  DataSource out;
+  out.schema.name = "small images", out.schema.kind = "image", out.schema.shape = {2, 9, 8};
+  auto images = [&](int64_t n, std::string_view stream) {
+    Rng rng(5, "images");
+    Tensor x = at::matmul(plane(n, stream), normal(rng, {4, 9 * 8 * 2})).view({n, 9, 8, 2});
+    return make_dataset({to_array(x.contiguous()), {}, {}}, out.schema);
+  };
+  out.train = images(150, "train"), out.valid = images(40, "valid");
+  return out;
+}
+
+/// A run of a small VAE, as a fresh process would set it up.
 inline TrainContext small_run(const Path& folder, const TrainOptions& options,
-                              const Part& network = small_network()) {
+                              const Part& network = small_network(),
+                              const DataSource& data = small_table()) {
   at::set_num_threads(1);
   TrainContext out;
-  out.data.train = table_of(plane(150, "train"));
-  out.data.valid = table_of(plane(40, "valid"));
-  out.data.schema = out.data.train->schema();
+  out.data = data;
   out.trained.schema = out.data.schema;
   out.trained.options.latent = 2;
   out.trained.options.encoder = network;
