@@ -26,7 +26,9 @@ Tensor LogWeights::log_mean() const {
   return max_ + sum_.log() - std::log(static_cast<double>(samples_));
 }
 
-Tensor LogWeights::effective_samples() const { return sum_.square() / sum_of_squares_; }
+Tensor LogWeights::effective_samples() const {
+  return sum_.square() / sum_of_squares_.masked_fill(sum_of_squares_ == 0, 1);
+}
 
 Tensor log_weights(const Pass& pass) {
   Tensor out = pass.log_px.to(at::kDouble);

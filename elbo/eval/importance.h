@@ -13,7 +13,7 @@ class LogWeights {
   void add(const Tensor& log_w);
   /// log (1/K sum_k w_k), [B] f64: with w_k = p(x, z_k) / q(z_k|x) the summand of L_K.
   Tensor log_mean() const;
-  /// (sum_k w_k)^2 / sum_k w_k^2, [B] f64, in [1, K] (Kong 1992).
+  /// (sum_k w_k)^2 / sum_k w_k^2, [B] f64, in [1, K] (Kong 1992); 0 where all w_k are.
   Tensor effective_samples() const;
   int64_t samples() const { return samples_; }
 

@@ -51,7 +51,9 @@ TEST(LogWeights, ImpossibleDrawsCountAsZero) {
   for (int64_t chunk : {1, 2, 4}) {
     EXPECT_NEAR(streamed(log_w, chunk).log_mean().item<double>(), -std::log(4.0), 1e-12);
   }
-  EXPECT_EQ(streamed(log_w.narrow(0, 0, 2), 1).log_mean().item<double>(), -kInf);
+  LogWeights all_zero = streamed(log_w.narrow(0, 0, 2), 1);
+  EXPECT_EQ(all_zero.log_mean().item<double>(), -kInf);
+  EXPECT_EQ(all_zero.effective_samples().item<double>(), 0);
 }
 
 TEST(ImportanceWeights, OfTheExactPosteriorAreTheEvidence) {

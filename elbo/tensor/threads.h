@@ -12,7 +12,8 @@ using ShareLoop = std::function<void(int64_t turns, const std::function<void(int
 /// On this thread.
 void one_by_one(int64_t turns, const std::function<void(int64_t)>& turn);
 
-/// Does so by LibTorch's threads, or as the OneThread wants it that lives on this thread.
+/// Does so by LibTorch's threads, or as the OneThread wants it that lives on this thread. A turn
+/// must not throw: on an engine's threads that ends the program.
 void share_loop(int64_t turns, const std::function<void(int64_t)>& turn);
 
 /// Keeps LibTorch to one thread for as long as it lives, beside code with threads of its own, to
