@@ -35,7 +35,7 @@ bench: build     ## speed beside the peers, kept in docs/performance.md; BENCH="
 	@bench/run.py $(BUILD) --csv bench/results.csv $(BENCH)
 	@bench/write_docs.py
 
-fuzz:            ## readers under ASan, UBSan and libFuzzer, SECONDS=300 for each
+fuzz:            ## readers under ASan, UBSan and libFuzzer, 300 s each; SECONDS_EACH=20 for less
 	@tools/setup.sh fuzz
 	@tools/fuzz.sh $(or $(SECONDS_EACH),300)
 

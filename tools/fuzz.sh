@@ -7,7 +7,7 @@ set -eu
 seconds=${1:-10}
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null
-cmake --build --preset asan -- -j"${ELBO_JOBS:-2}"
+cmake --build --preset asan -- -j"${JOBS:-2}"
 ctest --test-dir build/asan --output-on-failure
 for source in elbo/*/fuzz/fuzz_*.cpp; do
   program=$(basename "$source" .cpp)

@@ -78,6 +78,8 @@ Args parse_args(const std::vector<std::string>& words, const Fields& known) {
     }
     const Field* field = field_for(name, known);
     bool negated = !field && name.starts_with("no_") && (field = field_for(name.substr(3), known));
+    ELBO_CHECK(!negated || (field->type == "true|false" && equals == std::string::npos),
+               Code::usage, "{}: only a switch can be negated, and without a value", word);
     std::string full = field ? field->name : option_of_part(name, known);
     if (full.empty()) unknown_flag(word.substr(0, equals), name, known);
     if (equals != std::string::npos) {

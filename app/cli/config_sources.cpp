@@ -9,7 +9,9 @@ std::vector<ConfigLayer> layers_of(const ConfigSources& o, const Call& call) {
   std::vector<ConfigLayer> layers;
   if (!o.preset.empty()) layers.push_back({"preset " + o.preset, find_preset(o.preset).values});
   if (!o.config.empty()) {
-    layers.push_back({o.config, parse_toml(read_text(o.config, 1 << 20, Code::usage), o.config)});
+    Value file = parse_toml(read_text(o.config, 1 << 20, Code::usage), o.config);
+    drop_preset_texts(file);
+    layers.push_back({o.config, file});
   }
   layers.push_back(environment_layer());
   ConfigLayer set{"command line", Value::table()};

@@ -9,6 +9,7 @@
 
 #include "app/cli/flags.h"
 #include "app/cli/help.h"
+#include "elbo/core/cpu.h"
 #include "elbo/tensor/torch.h"
 
 namespace elbo::cli {
@@ -52,6 +53,7 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words) {
     console.result(verb_help(verb, listing->all));
     return 0;
   }
+  isa();  // what is wrong with ELBO_ISA is said before a model is blamed for it
   size_t given = args.positionals.size();
   ELBO_CHECK(given >= verb.min_positionals, Code::usage, "elbo {} needs {}\nUsage: elbo {} {}",
              verb.name, needed(verb), verb.name, verb.usage);

@@ -30,7 +30,7 @@ struct SplitOptions {
   }
 };
 
-/// Opens RUN for use, on `threads` threads.
+/// Opens RUN for use, on as many threads as its configuration says.
 Run open_for_use(const Path& folder);
 
 /// The asked split of DATA, or of the run's own data when none is named. Throws Error(Code::data)

@@ -87,7 +87,8 @@ std::vector<Picture> find_pictures(const Path& folder) {
              "{}: no pictures in this folder or its sub-folders, expected .png or .jpg files",
              folder.string());
   ELBO_CHECK(top > 0 || empty.empty(), Code::data,
-             "{}: no pictures in this folder, expected some as in {}\nRemove the empty folder.",
+             "{}: no pictures in this folder, expected some as in {}\nPut pictures into it, or "
+             "move it elsewhere.",
              empty[0].string(), out[0].path.parent_path().string());
   return out;
 }

@@ -232,7 +232,7 @@ TEST_F(Messages, ClassFoldersThatAreEmptyOrTooDeep) {
   std::filesystem::create_directory(folder / "p/d");
   EXPECT_EQ(read("p"),
             "D/p/d: no pictures in this folder, expected some as in D/p/c\n"
-            "Remove the empty folder.");
+            "Put pictures into it, or move it elsewhere.");
   put_picture("q/c/a.png");
   put_picture("q/c/e/a.png");
   EXPECT_EQ(read("q"),

@@ -18,8 +18,8 @@ class Examination {
   explicit Examination(const Path& folder) : folder_(folder) {}
 
   std::vector<Finding> run() {
-    ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage, "{} is no folder",
-               folder_.string());
+    ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage,
+               "{} is no folder\nName one that `elbo train` made.", folder_.string());
     bool readable = try_to([&] { config_ = open_config(folder_); });
     readable = readable && try_to([&] { opened_ = open_run(folder_); });
     readable = try_to([&] { history_ = read_history(folder_); }) && readable;
@@ -47,15 +47,19 @@ class Examination {
       return true;
     } catch (const Error& e) {
       std::string text = e.message();
-      std::replace(text.begin(), text.end(), '\n', ' ');
+      for (size_t at; (at = text.find('\n')) != std::string::npos;) text.replace(at, 1, ". ");
       say(level, "{}", text);
       return false;
     }
   }
 
   void look_at_training() {
-    if (history_.empty())
-      return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
+    if (history_.empty()) {
+      if (!std::filesystem::exists(folder_ / "best")) {
+        return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
+      }
+      return say("bad", "metrics.jsonl is missing or empty: how training went is not known");
+    }
     for (const Value& record : history_) {
       for (const auto& [name, value] : record.as_table()) {
         if (!value.is_null()) continue;

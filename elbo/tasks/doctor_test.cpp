@@ -49,6 +49,12 @@ TEST(Doctor, SeesNumbersThatAreNotFinite) {
   EXPECT_EQ(level_of(examine_run(run), "kl of epoch 1 (train) is not finite"), "bad");
 }
 
+TEST(Doctor, SeesALostHistory) {
+  Path run = copy_of_run("lost");
+  std::filesystem::remove(run / "metrics.jsonl");
+  EXPECT_EQ(level_of(examine_run(run), "metrics.jsonl is missing"), "bad");
+}
+
 TEST(Doctor, SeesARunThatIsNotFinished) {
   Path run = copy_of_run("unfinished");
   std::string text = read_text(run / "config.toml");

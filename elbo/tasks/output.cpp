@@ -2,6 +2,7 @@
 #include "elbo/tasks/output.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "elbo/core/metric.h"
 #include "elbo/io/csv.h"
@@ -137,7 +138,10 @@ Tensor latents_of_csv(const Path& path, int64_t size) {
              "{}: has a column '{}', but the model has {}\nThese latents are another "
              "model's.",
              path.string(), beyond, counted(size, "latent dimension"));
-  for (size_t c = 0; c < table.columns && columns.empty(); ++c) columns.push_back(c);
+  if (columns.empty()) {
+    columns.resize(table.columns);
+    std::iota(columns.begin(), columns.end(), size_t{0});
+  }
   Tensor out = at::empty({int64_t(table.rows()), int64_t(columns.size())}, at::kFloat);
   float* value = out.data_ptr<float>();
   for (size_t r = 0; r < table.rows(); ++r) {

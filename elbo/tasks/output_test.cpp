@@ -92,6 +92,13 @@ TEST(Output, APictureComesBackAsWritten) {
   EXPECT_EQ(back.data, out.picture.data);
 }
 
+TEST(Latents, AreAllColumnsWhereNoneIsNamed) {
+  Path path = test_folder() / "z.csv";
+  write_file(path, "1,2\n3,4\n");
+  EXPECT_TRUE(at::equal(read_latents(path, 2), at::tensor({1.0f, 2.0f, 3.0f, 4.0f}).view({2, 2})));
+  EXPECT_THROW(read_latents(path, 1), Error);
+}
+
 TEST(Latents, RefusesAnotherNumberOfDimensionsAndText) {
   Path path = test_folder() / "z.csv";
   write_file(path, "z0,z1\n1,2\n");

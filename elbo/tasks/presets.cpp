@@ -13,18 +13,19 @@ extern const char* const kPresetFiles[][2];
 namespace {
 
 Preset parse_preset(const std::string& name, const char* text) {
-  Value values = parse_toml(text, name + ".toml");
-  auto take = [&](const char* key) {
-    std::string out = values.at(key).as_string();
-    values.erase(key);
-    return out;
-  };
-  Preset out{name, take("summary"), take("paper"), take("expect"), Value()};
-  out.values = std::move(values);
+  Value file = parse_toml(text, name + ".toml");
+  Preset out{name, file.at("summary").as_string(), file.at("paper").as_string(),
+             file.at("expect").as_string(), Value()};
+  drop_preset_texts(file);
+  out.values = std::move(file);
   return out;
 }
 
 }  // namespace
+
+void drop_preset_texts(Value& file) {
+  for (const char* key : {"summary", "paper", "expect"}) file.erase(key);
+}
 
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = [] {

@@ -20,6 +20,9 @@ struct Preset {
 /// All presets, by name.
 const std::vector<Preset>& presets();
 
+/// Takes what a preset's file says beside the configuration out of it.
+void drop_preset_texts(Value& file);
+
 /// Throws Error(Code::usage) naming the nearest one.
 const Preset& find_preset(const std::string& name);
 

@@ -33,7 +33,7 @@ void TrainOptions::fields(Fields& f) {
   f("check_engine", check_engine, "compare the fused engine with autograd before training");
   f("precision", precision,
     "numbers that products multiply; weights and sums are f32. auto is bf16 for the fused engine "
-    "on AMX, else f32 (no GPU was measured)",
+    "on AMX, else f32",
     {"auto", "f32", "bf16"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }

@@ -154,6 +154,7 @@ void write_images(const Writer& put) {
 void write_configurations(const Writer& put) {
   put("syntax.toml", "[train]\nepochs = \n");
   put("key.toml", "[train]\nepoch = 3\n");
+  put("preset.toml", "summary = \"\"\npaper = \"\"\nexpect = \"\"\n[train]\nepoch = 3\n");
   put("section.toml", "[trian]\nepochs = 3\n");
   put("type.toml", "[train]\nepochs = \"three\"\n");
   put("range.toml", "[model.encoder]\ntype = \"mlp\"\ndropout = 1.5\n");
