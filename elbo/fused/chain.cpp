@@ -121,26 +121,8 @@ int64_t Chain::row_size() const {
   return sum;
 }
 
-void Chain::draw(Rng& rng, int64_t rows) {
-  for (auto& stage : stages_) stage->draw(rng, rows);
-}
-
 void Chain::forward(const Work& work) {
   for (auto& stage : stages_) stage->forward(work);
-}
-
-void Chain::backward(const Work& work) {
-  for (size_t i = stages_.size(); i-- > 0;) stages_[i]->backward(work);
-}
-
-void Chain::accept() {
-  for (auto& stage : stages_) stage->accept();
-}
-
-double Chain::operations(int64_t rows) const {
-  double sum = 0;
-  for (const auto& stage : stages_) sum += stage->operations(rows);
-  return sum;
 }
 
 std::string why_not_chain(const char* which, const Network& network) {

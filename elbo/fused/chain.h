@@ -33,11 +33,8 @@ class Chain {
   int64_t scratch() const;
   /// Floats that its signals take for a row.
   int64_t row_size() const;
-  void draw(Rng& rng, int64_t rows);
   void forward(const Work& work);
-  void backward(const Work& work);
-  void accept();
-  double operations(int64_t rows) const;
+  const std::vector<std::unique_ptr<Stage>>& stages() const { return stages_; }
 
  private:
   template <class Like>

@@ -47,6 +47,12 @@ Conv::Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Par
   if (mirrored_ || both) for_fine_ = Buffer(weights);
 }
 
+std::string Conv::name() const {
+  const ImageLayout &in = *in_.image, &out = *out_.image;
+  return fmt::format("{} {}x{}x{} to {}x{}x{}", mirrored_ ? "mirror" : "convolution", in.channels,
+                     in.height, in.width, out.channels, out.height, out.width);
+}
+
 int64_t Conv::scratch() const {
   return std::max({products_.scratch(), out_.image->width * out_.image->channels,
                    products_.patch() / products_.fine_channels() * products_.coarse_channels()});

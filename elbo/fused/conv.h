@@ -12,6 +12,7 @@ class Conv : public Stage {
  public:
   Conv(const ChainConv& conv, Signal& in, Signal& out, Parameter weight, Parameter bias,
        Precision precision);
+  std::string name() const override;
   void reserve(int64_t rows) override;
   int64_t scratch() const override;
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }

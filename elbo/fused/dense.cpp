@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/fused/dense.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace elbo::fused {
@@ -22,6 +24,8 @@ Dense::Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const Sp
       product_(gemm_block(precision, isa())),
       input_panels_(in.width, gemms_.lanes, most_vectors(precision)),
       output_panels_(out.width, gemms_.lanes, most_vectors(precision)) {}
+
+std::string Dense::name() const { return fmt::format("dense {} to {}", in_.width, out_.width); }
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;

@@ -20,6 +20,7 @@ class Dense : public Stage {
   /// forward() in f32 knows how to read.
   Dense(Signal& in, Signal& out, Parameter weight, Parameter bias, const SparseInput* sparse,
         Precision precision, bool has_panels = false);
+  std::string name() const override;
   void reserve(int64_t rows) override { out_.reserve(rows); }
   int64_t scratch() const override;
   void draw(Rng& rng, int64_t rows) override { out_.draw_keep(rng, rows); }

@@ -26,6 +26,7 @@ class ImageStage : public Stage {
 class ToImage : public ImageStage {
  public:
   ToImage(Signal& in, Signal& image) : ImageStage(in, image, *image.image) {}
+  std::string name() const override { return "rows to images"; }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
 };
@@ -33,6 +34,7 @@ class ToImage : public ImageStage {
 class FromImage : public ImageStage {
  public:
   FromImage(Signal& image, Signal& out) : ImageStage(image, out, *image.image) {}
+  std::string name() const override { return "images to rows"; }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
 };

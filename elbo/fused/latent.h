@@ -13,6 +13,7 @@ namespace elbo::fused {
 class LatentStage : public Stage {
  public:
   LatentStage(const PosteriorKernels& kernels, Signal& parameters, Signal& z);
+  std::string name() const override { return "posterior"; }
   void reserve(int64_t rows) override;
   void draw(Rng& rng, int64_t rows) override;
   void forward(const Work& work) override;

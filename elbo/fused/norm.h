@@ -87,6 +87,7 @@ class NormStage : public Stage {
 class BatchNorm : public NormStage {
  public:
   BatchNorm(const Norm& norm, Signal& in, Signal& out, Parameter weight, Parameter bias);
+  std::string name() const override { return "batch norm"; }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
   void accept() override;
@@ -110,6 +111,7 @@ class BatchNorm : public NormStage {
 class LayerNorm : public NormStage {
  public:
   LayerNorm(Signal& in, Signal& out, Parameter weight, Parameter bias);
+  std::string name() const override { return "layer norm"; }
   void reserve(int64_t rows) override;
   void forward(const Work& work) override;
   void backward(const Work& work) override;

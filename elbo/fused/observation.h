@@ -15,6 +15,7 @@ class Observation : public Stage {
   /// where there is none.
   Observation(const LikelihoodKernels& kernels, Signal& parameters, int64_t elements,
               Parameter own);
+  std::string name() const override { return "likelihood"; }
   void reserve(int64_t rows) override;
   /// x [rows, elements]; mask likewise, or null.
   void observe(const float* x, const float* mask) { x_ = x, mask_ = mask; }

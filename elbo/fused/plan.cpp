@@ -32,7 +32,12 @@ Plan::Plan(const VaeParts& parts, Precision precision)
       latent_(*posterior_kernels(parts.posterior, isa()), encoder_.out(), z_),
       decoder_(*parts.decoder, z_, nullptr, Way::both, precision),
       observation_(*likelihood_kernels(parts.likelihood->kernel(), isa()), decoder_.out(),
-                   parts.elements, own_parameter(*parts.likelihood)) {}
+                   parts.elements, own_parameter(*parts.likelihood)) {
+  for (const auto& stage : encoder_.stages()) stages_.push_back(stage.get());
+  stages_.push_back(&latent_);
+  for (const auto& stage : decoder_.stages()) stages_.push_back(stage.get());
+  stages_.push_back(&observation_);
+}
 
 /// A scale that is fixed is no parameter of the module.
 Parameter Plan::own_parameter(const Likelihood& likelihood) {
@@ -51,42 +56,36 @@ void Plan::prepare(const Batch& batch, Rng& rng) {
   if (rows > room_) {
     room_ = rows;
     sparse_.reserve(rows);
-    encoder_.reserve(rows);
-    latent_.reserve(rows);
-    decoder_.reserve(rows);
-    observation_.reserve(rows);
+    for (Stage* stage : stages_) stage->reserve(rows);
   }
   input_.value = seen_.data_ptr<float>();
   observation_.observe(x_.data_ptr<float>(), mask_.defined() ? mask_.data_ptr<float>() : nullptr);
-  encoder_.draw(rng, rows);
-  latent_.draw(rng, rows);
-  decoder_.draw(rng, rows);
+  for (Stage* stage : stages_) stage->draw(rng, rows);
 }
 
 void Plan::forward(const Work& work) {
-  sparse_.read(work, input_.value);
-  encoder_.forward(work);
-  latent_.forward(work);
-  decoder_.forward(work);
-  observation_.forward(work);
+  read_input(work);
+  for (Stage* stage : stages_) stage->forward(work);
 }
 
 void Plan::backward(const Work& work) {
-  observation_.backward(work);
-  decoder_.backward(work);
-  latent_.backward(work);
-  encoder_.backward(work);
+  for (size_t i = stages_.size(); i-- > 0;) stages_[i]->backward(work);
 }
 
 void Plan::accept() {
-  encoder_.accept();
-  decoder_.accept();
+  for (Stage* stage : stages_) stage->accept();
 }
 
 double Plan::operations(int64_t rows) const {
-  return encoder_.operations(rows) + decoder_.operations(rows);
+  double sum = 0;
+  for (const Stage* stage : stages_) sum += stage->operations(rows);
+  return sum;
 }
 
-int64_t Plan::scratch() const { return std::max(encoder_.scratch(), decoder_.scratch()); }
+int64_t Plan::scratch() const {
+  int64_t most = 0;
+  for (const Stage* stage : stages_) most = std::max(most, stage->scratch());
+  return most;
+}
 
 }  // namespace elbo::fused

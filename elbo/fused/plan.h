@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "elbo/fused/chain.h"
 #include "elbo/fused/latent.h"
@@ -31,6 +32,10 @@ class Plan {
   int64_t scratch() const;
   /// Floating-point operations of the networks' products in the step that was made.
   double operations(int64_t rows) const;
+  /// In the order in which they run forwards.
+  const std::vector<Stage*>& stages() const { return stages_; }
+  /// What stands before the stages: looks for the zeros of the batch.
+  void read_input(const Work& work) { sparse_.read(work, input_.value); }
   LatentStage& latent() { return latent_; }
   Observation& observation() { return observation_; }
 
@@ -44,6 +49,7 @@ class Plan {
   LatentStage latent_;
   Chain decoder_;
   Observation observation_;
+  std::vector<Stage*> stages_;
   Tensor x_, seen_, mask_;  // the batch, element after element
   int64_t room_ = 0;        // rows
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "elbo/core/rng.h"
@@ -71,6 +72,8 @@ struct Work {
 class Stage {
  public:
   virtual ~Stage() = default;
+  /// For people who ask where the time goes.
+  virtual std::string name() const = 0;
   /// Makes room for batches of so many rows.
   virtual void reserve(int64_t rows) = 0;
   /// Floats of scratch that each member needs.
