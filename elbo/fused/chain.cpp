@@ -35,6 +35,7 @@ Chain::Chain(const Network& network, Signal& in, const SparseInput* sparse, Way 
     if (layers[i].conv) {
       add_conv(layers[i], next);
     } else {
+      reads_zeros_ = reads_zeros_ || (i == 0 && sparse);
       add_dense(layers[i], i == 0 ? sparse : nullptr, i < panels.size() ? panels[i] : Tensor());
     }
     if (layers[i].norm) add_norm(layers[i], next);
@@ -134,6 +135,9 @@ std::string why_not_chain(const char* which, const Network& network) {
     if (!try_activation(l.activation)) return "no kernel for activation " + l.activation;
     bool fits = l.weight.is_cpu() && l.weight.scalar_type() == at::kFloat &&
                 l.weight.is_contiguous() && l.bias.is_contiguous();
+    if (l.conv && is_too_large(*l.conv)) {
+      return fmt::format("a convolution of the {} is too large", which);
+    }
     if (!fits) return fmt::format("the {} is not in f32 on the CPU", which);
   }
   return "";

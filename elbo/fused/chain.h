@@ -35,6 +35,8 @@ class Chain {
   int64_t row_size() const;
   void forward(const Work& work);
   const std::vector<std::unique_ptr<Stage>>& stages() const { return stages_; }
+  /// Whether a layer walks the lists of `sparse`: the first one, if it is dense.
+  bool reads_zeros() const { return reads_zeros_; }
 
  private:
   template <class Like>
@@ -47,6 +49,7 @@ class Chain {
 
   Way way_;
   Precision precision_;
+  bool reads_zeros_ = false;
   Signal* last_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::vector<std::unique_ptr<Stage>> stages_;

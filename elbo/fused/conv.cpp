@@ -11,8 +11,6 @@ constexpr int64_t kMostParts = 32;        // of a batch
 constexpr int64_t kPartFloats = 1 << 22;  // kept of gradients of parts
 constexpr int64_t kShareRows = 64;        // of the weights' gradient in a turn, at least
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 ConvSides sides(const ChainConv& conv, const Signal& in, const Signal& out) {
   return conv.mirrored ? ConvSides{*out.image, *in.image} : ConvSides{*in.image, *out.image};
 }

@@ -6,6 +6,7 @@
 namespace elbo::fused {
 namespace {
 
+constexpr int64_t kMostPlaces = INT32_MAX;  // in lists of rows
 constexpr int64_t kRows = 384;  // of a product: enough that packing weights costs little
 
 /// Of integers, b > 0.
@@ -21,6 +22,13 @@ std::vector<int32_t> repeat(const std::vector<int32_t>& rows, int64_t images, in
 }
 
 }  // namespace
+
+bool is_too_large(const ChainConv& c) {
+  ConvSides s = sides_of(c);
+  int64_t weights = s.fine.channels * s.coarse.channels * c.kernel * c.kernel;
+  // Half, since an image may get the wider border of the convolution beside it.
+  return std::max({s.fine.size(), s.coarse.size(), weights}) > kMostPlaces / 2;
+}
 
 /// A patch reaches from pixel -padding to (coarse size - 1) stride - padding + kernel - 1. The fine
 /// pixel y is in the patches of the coarse pixels (y + padding - kernel element) / stride.
@@ -46,7 +54,9 @@ ConvProducts::ConvProducts(const ChainConv& c, const ConvSides& sides, Precision
       kernel_(c.kernel),
       stride_(c.stride),
       padding_(c.padding),
-      most_images_(std::max<int64_t>(1, kRows / (coarse_.height * coarse_.width))),
+      most_images_(
+          std::max<int64_t>(1, std::min(kRows / (coarse_.height * coarse_.width),
+                                        kMostPlaces / std::max(fine_.size(), coarse_.size())))),
       most_vectors_(elbo::most_vectors(precision)),
       product_(gemm_block(precision, isa())) {
   std::vector<int32_t> patches, pixels;

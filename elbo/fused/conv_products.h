@@ -17,13 +17,15 @@ struct ConvSides {
 /// The sides of a convolution, with the least borders that its products need.
 ConvSides sides_of(const ChainConv& conv);
 
+/// Whether an image or the weights have more elements than the products can find their way in.
+bool is_too_large(const ChainConv& conv);
+
 /// The products of a convolution, each a matrix product whose rows are read and written in place:
 ///
 ///     to coarse: coarse[pixel] = patch of fine (kernel^2 pixels) by weights
 ///     to fine:   fine[pixel] = the coarse pixels whose patches it is in, by weights. Which
-///     elements
-///                of the kernel meet depends on the pixel's place modulo the stride: one product
-///                for each such phase, and no zeros are multiplied. With few fine channels,
+///                elements of the kernel meet depends on the pixel's place modulo the stride: one
+///                product for each such phase, and no zeros are multiplied. With few fine channels,
 ///                for which vectors would be too long, patches are found and added instead
 ///     weights:   sum over pixels of patch of fine by coarse[pixel]
 ///

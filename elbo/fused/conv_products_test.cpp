@@ -168,5 +168,17 @@ TEST(ConvProducts, BordersStayZero) {
   });
 }
 
+// The last pixel of the last image that a call takes has its place in 31 bits.
+TEST(ConvProducts, TakeNoMoreImagesThanTheirListsReach) {
+  ChainConv wide{8192, 8, 8, 1, 1, 1, 31, 8, 15, false};
+  ConvSides sides = sides_of(wide);
+  ConvProducts products(wide, sides, Precision::f32);
+  EXPECT_GT(products.most_images(), 1);
+  EXPECT_LE(products.most_images() * sides.fine.size(), int64_t{1} << 31);
+  EXPECT_FALSE(is_too_large(wide));
+  wide.out = 8192;  // 6.4e10 weights
+  EXPECT_TRUE(is_too_large(wide));
+}
+
 }  // namespace
 }  // namespace elbo::fused

@@ -48,7 +48,7 @@ void Dense::forward(const Work& w) {
   int members = w.team.size();
   Panels panels = uses_sparse() ? Panels(whole.n, gemms_.lanes) : output_panels_;
   if (!has_panels_) panels = panels.shared_by(members);
-  Grid grid(whole.m, panels, members);
+  Grid grid = Grid::shared_by(whole.m, panels, members);
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
     Gemm g = whole;
     Block b = grid.block(turn);
@@ -109,9 +109,10 @@ void Dense::backward(const Work& w) {
   to_input.c = in_.gradient.data(), to_input.ldc = in_.width;
   int members = w.team.size();
   Panels panels = input_panels_.shared_by(members);
-  Grid inputs(in_.has_gradient ? w.rows : 0, panels, members);
-  Grid weights = sparse ? Grid(in_.width, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
-                        : Grid(out_.width, panels, members);
+  Grid inputs = Grid::shared_by(in_.has_gradient ? w.rows : 0, panels, members);
+  Grid weights =
+      sparse ? Grid::of_height(in_.width, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
+             : Grid::shared_by(out_.width, panels, members);
   Panels biases(out_.width, gemms_.lanes);
   int64_t first_bias = inputs.turns() + weights.turns();
   w.team.each(first_bias + biases.count(), [&](int member, int64_t turn) {

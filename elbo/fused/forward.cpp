@@ -17,21 +17,18 @@ constexpr int64_t kMostFloats = 1 << 20;
 /// Rows after which laying out the weights in panels costs little beside what it saves.
 constexpr int64_t kPanelsAfter = 2048;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
 
 Forward::Member::Member(const Network& network, int64_t width, bool sparse,
                         const std::vector<Tensor>& panels)
     : in(width, false),
       zeros(width),
-      is_sparse(sparse),
       chain(network, in, sparse ? &zeros : nullptr, Way::forward, Precision::f32, panels) {}
 
 void Forward::Member::reserve(int64_t rows) {
   if (rows <= room) return;
   room = rows;
-  if (is_sparse) zeros.reserve(rows);
+  if (chain.reads_zeros()) zeros.reserve(rows);
   chain.reserve(rows);
   scratch.clear();
   scratch.emplace_back(chain.scratch());
@@ -40,7 +37,7 @@ void Forward::Member::reserve(int64_t rows) {
 const float* Forward::Member::run(const float* x, int64_t rows) {
   in.value = x;
   Work work{alone, rows, scratch};
-  if (is_sparse) zeros.read(work, x);
+  if (chain.reads_zeros()) zeros.read(work, x);
   chain.forward(work);
   return chain.out().value;
 }

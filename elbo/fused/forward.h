@@ -44,7 +44,6 @@ class Forward {
 
     Signal in;
     SparseInput zeros;
-    bool is_sparse;
     Chain chain;
     Team alone{1};
     std::vector<Buffer> scratch;

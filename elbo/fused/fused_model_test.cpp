@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 
 #include "elbo/core/cpu.h"
+#include "elbo/fused/chain.h"
 #include "elbo/fused/testing.h"
+#include "elbo/models/vae.h"
 
 namespace elbo::fused {
 namespace {
@@ -203,6 +205,20 @@ TEST(FusedModel, HoldsFewOfTheDecodersRowsAtATime) {
     double before = peak_megabytes();
     fast->pass(batch, rng, {.samples = samples, .densities = true});
     EXPECT_LT(peak_megabytes() - before, 32) << c.text();
+  }
+}
+
+TEST(Chain, LooksForZerosOnlyWhereItsFirstLayerIsDense) {
+  VaeCase dense = dense_case(7, 81), images;
+  images.shape = {1, 9, 9}, images.model.encoder = "conv";
+  for (const VaeCase& c : {dense, images}) {
+    auto model = still(c);
+    Signal in(81, false);
+    SparseInput zeros(81);
+    const Network& encoder = *vae_parts(*model)->encoder;
+    EXPECT_EQ(Chain(encoder, in, &zeros, Way::forward, Precision::f32).reads_zeros(),
+              c.model.encoder.type == "mlp");
+    EXPECT_FALSE(Chain(encoder, in, nullptr, Way::forward, Precision::f32).reads_zeros());
   }
 }
 

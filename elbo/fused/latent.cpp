@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "elbo/core/error.h"
+
 namespace elbo::fused {
 namespace {
 
@@ -15,7 +17,9 @@ LatentStage::LatentStage(const PosteriorKernels& kernels, Signal& parameters, Si
       parameters_(parameters),
       z_(z),
       groups_(kernels.groups(z.width)),
-      weight_(static_cast<size_t>(groups_)) {}
+      weight_(static_cast<size_t>(groups_)) {
+  ELBO_ASSERT(parameters.width == kernels.parameters(z.width));
+}
 
 void LatentStage::reserve(int64_t rows) {
   z_.reserve(rows);

@@ -55,7 +55,7 @@ void Plan::prepare(const Batch& batch, Rng& rng) {
   mask_ = batch.mask.defined() ? rows_of(batch.mask, rows, elements) : Tensor();
   if (rows > room_) {
     room_ = rows;
-    sparse_.reserve(rows);
+    if (encoder_.reads_zeros()) sparse_.reserve(rows);
     for (Stage* stage : stages_) stage->reserve(rows);
   }
   input_.value = seen_.data_ptr<float>();

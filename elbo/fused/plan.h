@@ -34,8 +34,10 @@ class Plan {
   double operations(int64_t rows) const;
   /// In the order in which they run forwards.
   const std::vector<Stage*>& stages() const { return stages_; }
-  /// What stands before the stages: looks for the zeros of the batch.
-  void read_input(const Work& work) { sparse_.read(work, input_.value); }
+  /// What stands before the stages: looks for the zeros of the batch, if any layer wants to know.
+  void read_input(const Work& work) {
+    if (encoder_.reads_zeros()) sparse_.read(work, input_.value);
+  }
   LatentStage& latent() { return latent_; }
   Observation& observation() { return observation_; }
 

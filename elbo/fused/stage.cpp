@@ -7,11 +7,9 @@
 namespace elbo::fused {
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// The rows of a block: few enough that no member idles for more than a twelfth of the time, enough
 /// that packing a panel of op(B) costs little beside using it.
-int64_t balanced_height(int64_t rows, int64_t panels, int members) {
+int64_t balanced_height(int64_t rows, int64_t panels, int64_t members) {
   constexpr int64_t kMost = 512, kLeast = 32;
   int64_t height = ceil_div(rows, std::max<int64_t>(1, ceil_div(rows, kMost)));
   while (height > kLeast) {
@@ -79,11 +77,13 @@ void Signal::finish_gradient(int64_t at, int64_t n) {
   kernels.backward(activation, activated.data() + at, before, d, n);
 }
 
-Grid::Grid(int64_t r, const Panels& p, int members)
-    : Grid(r, p, balanced_height(r, p.count(), members)) {}
+Grid Grid::shared_by(int64_t rows, const Panels& panels, int64_t members) {
+  return of_height(rows, panels, balanced_height(rows, panels.count(), members));
+}
 
-Grid::Grid(int64_t r, const Panels& p, int64_t h)
-    : panels(p), rows(r), height(h), row_blocks(ceil_div(r, h)) {}
+Grid Grid::of_height(int64_t rows, const Panels& panels, int64_t height) {
+  return {panels, rows, height, ceil_div(rows, height)};
+}
 
 Block Grid::block(int64_t turn) const {
   int64_t panel = turn / row_blocks, row = turn % row_blocks * height;

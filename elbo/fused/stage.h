@@ -13,6 +13,9 @@
 
 namespace elbo::fused {
 
+/// Of integers, a >= 0 and b > 0, rounded up.
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /// How one image lies in a signal: pixel after pixel with all its channels, rows from the top, with
 /// a border of zeros so that convolutions read patches in place.
 struct ImageLayout {
@@ -91,9 +94,9 @@ class Stage {
 
 /// Which rows of C a turn takes, so that all members have as much to do and packing stays cheap.
 struct Grid {
-  Grid(int64_t rows, const Panels& panels, int members);
+  static Grid shared_by(int64_t rows, const Panels& panels, int64_t members);
   /// With a height that does not depend on the number of members.
-  Grid(int64_t rows, const Panels& panels, int64_t height);
+  static Grid of_height(int64_t rows, const Panels& panels, int64_t height);
   int64_t turns() const { return panels.count() * row_blocks; }
   Block block(int64_t turn) const;
 

@@ -159,15 +159,12 @@ void pass_rows(const Gemm& g, const Block& block, int64_t k, const Strip& strip,
 
 void gemm_block(const Gemm& g, const Block& block, float* scratch) {
   int64_t vectors = (block.columns + kLanes - 1) / kLanes, stride = vectors * kLanes;
-  int64_t piece = g.a_piece && !g.a_transposed ? g.a_piece : g.k;
   if (g.k == 0 && !g.add) clear(g, block);
   for (int64_t k = 0; k < g.k;) {
-    // Whole pieces if one is short enough, else a part of one.
-    int64_t depth = least(least(kGemmDepth, piece - k % piece), g.k - k);
-    int64_t pieces = depth == piece ? least(kGemmDepth / piece, (g.k - k) / piece) : 1;
-    const float* panel = pack(g, k, pieces * depth, block, scratch, stride);
-    Strip strip{pieces,
-                depth,
+    Chain chain = chain_at(g, k, kGemmDepth);
+    const float* panel = pack(g, k, chain.elements(), block, scratch, stride);
+    Strip strip{chain.pieces,
+                chain.depth,
                 g.a_piece_stride,
                 g.lda,
                 g.a_rows ? g.a_rows + k : nullptr,
@@ -175,7 +172,7 @@ void gemm_block(const Gemm& g, const Block& block, float* scratch) {
                 g.add || k > 0,
                 block.columns - (vectors - 1) * kLanes};
     pass_rows(g, block, k, strip, tiles(g, vectors));
-    k += pieces * depth;
+    k += chain.elements();
   }
 }
 

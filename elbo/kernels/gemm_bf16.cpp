@@ -17,12 +17,10 @@ constexpr int64_t kGroup = kLanes;
 constexpr int64_t kPairStep = 1;
 #endif
 
-/// A part of a chain's products: whole pieces of op(A)'s rows, or a part of one.
-struct Chain {
-  int64_t k, pieces, depth;  // first element, pieces, elements of each
-  int64_t elements() const { return pieces * depth; }
-  int64_t pairs() const { return ((elements() + 1) / 2 + kPairStep - 1) / kPairStep * kPairStep; }
-};
+/// Pairs of elements that a chain takes in registers or tiles.
+int64_t pairs_of(const Chain& chain) {
+  return ((chain.elements() + 1) / 2 + kPairStep - 1) / kPairStep * kPairStep;
+}
 
 /// n elements in pairs, then zeros to the end of a vector.
 inline void pack_neighbours(const float* from, int64_t n, uint32_t* out) {
@@ -65,7 +63,7 @@ void pack_columns(const Gemm& g, const Chain& chain, int64_t row, int64_t height
   };
   for (int64_t first = 0; first < height; first += kLanes) {
     int64_t n = least(kLanes, height - first);
-    for (int64_t p = 0; p < chain.pairs(); p += kLanes) {
+    for (int64_t p = 0; p < pairs_of(chain); p += kLanes) {
       Vec square[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) {
         int64_t k = 2 * (p + i);
@@ -87,7 +85,7 @@ void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint
     int64_t begin = g.a_rows ? g.a_rows[row + r] : (row + r) * g.lda;
     uint32_t* to = out + r * kPairs;
     pack_a_row(g, chain, g.a + begin + at, to);
-    for (int64_t p = (chain.elements() + 1) / 2; p < chain.pairs(); ++p) to[p] = 0;
+    for (int64_t p = (chain.elements() + 1) / 2; p < pairs_of(chain); ++p) to[p] = 0;
   }
 }
 
@@ -106,7 +104,7 @@ void pack_b_transposed(const Gemm& g, const Chain& chain, const Block& block, ui
                        int64_t stride) {
   for (int64_t j = 0; j < block.columns; j += kLanes) {
     int64_t width = least(kLanes, block.columns - j);
-    for (int64_t p = 0; p < chain.pairs(); p += kLanes) {
+    for (int64_t p = 0; p < pairs_of(chain); p += kLanes) {
       int64_t n = least(2 * kLanes, chain.elements() - 2 * p);
       Vec square[kLanes] = {};
       for (int64_t r = 0; r < width && n > 0; ++r) {
@@ -115,7 +113,7 @@ void pack_b_transposed(const Gemm& g, const Chain& chain, const Block& block, ui
         square[r] = reinterpret_cast<Vec>(load_pairs(pairs));
       }
       transpose(square);
-      for (int64_t r = 0; r < least(kLanes, chain.pairs() - p); ++r) {
+      for (int64_t r = 0; r < least(kLanes, pairs_of(chain) - p); ++r) {
         store(reinterpret_cast<float*>(out + (p + r) * stride + j), square[r]);
       }
     }
@@ -129,7 +127,7 @@ void pack_b(const Gemm& g, const Chain& chain, const Block& block, uint32_t* out
   for (int64_t i = 0; i < n; i += 2, out += stride) {
     pack_two_rows(g, chain.k + i, i + 1 < n, block, out);
   }
-  for (int64_t p = (n + 1) / 2; p < chain.pairs(); ++p, out += stride) {
+  for (int64_t p = (n + 1) / 2; p < pairs_of(chain); ++p, out += stride) {
     for (int64_t i = 0; i < stride; ++i) out[i] = 0;
   }
 }
@@ -260,8 +258,8 @@ int64_t cut(const Block& block, const Chain& chain, bool add, uint32_t* scratch,
     int64_t columns = least(end * kLanes, block.columns) - begin * kLanes;
     Block part{block.row, block.rows, block.column + begin * kLanes, columns};
     int64_t last = columns - (end - begin - 1) * kLanes;
-    out[i] = {part, end - begin, scratch, {chain.pairs(), scratch, add, last}};
-    scratch += chain.pairs() * (end - begin) * kLanes;
+    out[i] = {part, end - begin, scratch, {pairs_of(chain), scratch, add, last}};
+    scratch += pairs_of(chain) * (end - begin) * kLanes;
   }
   return count;
 }
@@ -288,13 +286,10 @@ void pass_rows(Tiles& tiles, const Gemm& g, const Chain& chain, const Block& blo
 
 void gemm_block_bf16(const Gemm& g, const Block& block, float* scratch) {
   static_assert(kPairs * kWidePanels * kPanelVectors * kLanes <= kGemmScratch);
-  int64_t piece = g.a_piece && !g.a_transposed ? g.a_piece : g.k;
   if (g.k == 0 && !g.add) clear(g, block);
   Tiles tiles;
   for (int64_t k = 0; k < g.k;) {
-    int64_t depth = least(least(kDepth, piece - k % piece), g.k - k);
-    int64_t pieces = depth == piece ? least(kDepth / piece, (g.k - k) / piece) : 1;
-    Chain chain{k, pieces, depth};
+    Chain chain = chain_at(g, k, kDepth);
     Panel panels[kWidePanels];
     auto* packed = reinterpret_cast<uint32_t*>(scratch);
     int64_t count = cut(block, chain, g.add || k > 0, packed, panels);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What products in f32 and in bf16 share: squares of vectors transposed, rows of op(B) fetched, and
-// where C's rows are. For sources compiled by elbo_isa_sources, see vec.h.
+// What products in f32 and in bf16 share: squares of vectors transposed, rows of op(B) fetched, how
+// sums are cut into chains, and where C's rows are. For sources compiled by elbo_isa_sources, see
+// vec.h.
 #pragma once
 
 #include <utility>
@@ -84,6 +85,20 @@ inline int64_t place_in_a(const Gemm& g, int64_t j) {
 inline int64_t rows_together(const Gemm& g, int64_t row, int64_t rows, int64_t most) {
   int64_t n = least(rows, most);
   return g.a_transposed && g.a_piece ? least(n, g.a_piece - row % g.a_piece) : n;
+}
+
+/// A chain of multiply-adds from element k of op(A)'s rows on.
+struct Chain {
+  int64_t k, pieces, depth;  ///< of each piece
+  int64_t elements() const { return pieces * depth; }
+};
+
+/// The chain that begins at k, at most `most` long: whole pieces if one is short enough, else a
+/// part of one.
+inline Chain chain_at(const Gemm& g, int64_t k, int64_t most) {
+  int64_t piece = g.a_piece && !g.a_transposed ? g.a_piece : g.k;
+  int64_t depth = least(least(most, piece - k % piece), g.k - k);
+  return {k, depth == piece ? least(most / piece, (g.k - k) / piece) : 1, depth};
 }
 
 inline float* c_row(const Gemm& g, const Block& block, int64_t r) {

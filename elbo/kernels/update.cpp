@@ -25,7 +25,7 @@ void rmsprop(const UpdateStep& s, float* w, const float* g, float* v, float* m, 
   UpdateStep o = s;
   for_each_vec(n, [=](int64_t i, int64_t count) {
     Vec gradient = load_n(g + i, count) * o.scale;
-    Vec square = load_n(v + i, count) * o.beta2 + gradient * gradient * (1.0f - o.beta2);
+    Vec square = load_n(v + i, count) * o.beta2 + gradient * gradient * o.rest2;
     store_n(v + i, square, count);
     Vec step = gradient / (root(square) + o.eps);
     if (m) {
@@ -45,8 +45,8 @@ void adam(const UpdateStep& s, float* w, const float* g, float* m, float* v, int
     Vec weight = load_n(w + i, count);
     Vec gradient = load_n(g + i, count) * o.scale + weight * decay;
     Vec mean = load_n(m + i, count);
-    mean += (gradient - mean) * (1.0f - o.beta1);
-    Vec square = load_n(v + i, count) * o.beta2 + gradient * gradient * (1.0f - o.beta2);
+    mean += (gradient - mean) * o.rest1;
+    Vec square = load_n(v + i, count) * o.beta2 + gradient * gradient * o.rest2;
     store_n(m + i, mean, count);
     store_n(v + i, square, count);
     Vec step = mean / (root(square) * unbias + o.eps);
@@ -54,10 +54,10 @@ void adam(const UpdateStep& s, float* w, const float* g, float* m, float* v, int
   });
 }
 
-void average(float decay, float* m, const float* w, int64_t n) {
+void average(float share, float* m, const float* w, int64_t n) {
   for_each_vec(n, [=](int64_t i, int64_t count) {
     Vec mean = load_n(m + i, count);
-    store_n(m + i, mean + (load_n(w + i, count) - mean) * (1.0f - decay), count);
+    store_n(m + i, mean + (load_n(w + i, count) - mean) * share, count);
   });
 }
 

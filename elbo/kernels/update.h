@@ -12,6 +12,7 @@ struct UpdateStep {
   float lr = 0, scale = 1;  ///< scale: of the gradient, for clipping
   float momentum = 0, weight_decay = 0;
   float beta1 = 0, beta2 = 0, eps = 0;
+  float rest1 = 1, rest2 = 1;  ///< 1 - beta, which is not that of a beta near 1 once rounded
   float correction1 = 1, correction2 = 1;  ///< 1 - beta^t
   bool nesterov = false, decoupled = false;
 };
@@ -28,8 +29,8 @@ struct UpdateKernels {
   /// w <- w - lr m / correction1 / (sqrt(v / correction2) + eps), after g <- g + weight_decay w, or
   /// w <- (1 - lr weight_decay) w when decoupled. Kingma & Ba 2015; Loshchilov & Hutter 2019.
   void (*adam)(const UpdateStep& s, float* w, const float* g, float* m, float* v, int64_t n);
-  /// m <- m + (1 - decay) (w - m).
-  void (*average)(float decay, float* m, const float* w, int64_t n);
+  /// m <- m + share (w - m).
+  void (*average)(float share, float* m, const float* w, int64_t n);
 };
 
 const UpdateKernels& update_kernels(Isa isa);

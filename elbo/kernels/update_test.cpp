@@ -26,8 +26,18 @@ struct Weights {
   Doubles exact, exact_first = Doubles(exact.size()), exact_second = exact_first;
 };
 
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
+
+/// As an optimizer fills it, from exact betas.
+void fill_betas(UpdateStep& s, int step) {
+  s.beta1 = static_cast<float>(kBeta1), s.beta2 = static_cast<float>(kBeta2);
+  s.rest1 = static_cast<float>(1 - kBeta1), s.rest2 = static_cast<float>(1 - kBeta2);
+  s.correction1 = static_cast<float>(1 - std::pow(kBeta1, step));
+  s.correction2 = static_cast<float>(1 - std::pow(kBeta2, step));
+}
+
 /// Takes five steps: kernel(step, weights, gradient) beside exact(step, gradient, w, first,
-/// second) for each element. The corrections are those of Adam.
+/// second) for each element, with the betas above.
 template <class Kernel, class Exact>
 void compare(const std::string& what, UpdateStep s, Kernel kernel, Exact exact) {
   for (size_t n = 1; n <= 40; ++n) {
@@ -36,8 +46,7 @@ void compare(const std::string& what, UpdateStep s, Kernel kernel, Exact exact) 
       auto g = uniforms(n, -1, 1, static_cast<uint64_t>(100 + step));
       for (float& x : g) x += x > 0 ? 0.1f : -0.1f;  // for 1 / sqrt(v) is steep at 0
       Guarded gradient(g);
-      s.correction1 = static_cast<float>(1 - std::pow(s.beta1, step));
-      s.correction2 = static_cast<float>(1 - std::pow(s.beta2, step));
+      fill_betas(s, step);
       kernel(s, weights, gradient, static_cast<int64_t>(n));
       EXPECT_TRUE(same_bits(gradient.values(), g));
       for (size_t i = 0; i < n; ++i) {
@@ -75,7 +84,8 @@ TEST(Update, SgdFollowsItsFormula) {
 }
 
 TEST(Update, MomentumOfZeroIsNone) {
-  UpdateStep s{.lr = 0.1f, .beta2 = 0.9f, .eps = 1e-8f};
+  UpdateStep s{.lr = 0.1f, .eps = 1e-8f};
+  fill_betas(s, 1);
   for (Isa isa : machine_isas()) {
     const UpdateKernels& kernels = update_kernels(isa);
     auto g = uniforms(21, -1, 1, 5);
@@ -96,7 +106,6 @@ TEST(Update, RmspropFollowsItsFormula) {
       UpdateStep s{.lr = 0.01f,
                    .scale = variant & 2 ? 0.3f : 1.0f,
                    .momentum = has_momentum ? 0.9f : 0.0f,
-                   .beta2 = 0.9f,
                    .eps = 1e-3f};
       compare(
           "rmsprop " + name_of(isa) + " variant " + std::to_string(variant), s,
@@ -105,7 +114,7 @@ TEST(Update, RmspropFollowsItsFormula) {
           },
           [&](const UpdateStep& o, double g, double& w, double& m, double& v) {
             g *= o.scale;
-            v = o.beta2 * v + (1 - o.beta2) * g * g;
+            v = kBeta2 * v + (1 - kBeta2) * g * g;
             double step = g / (std::sqrt(v) + o.eps) + o.momentum * m;
             if (has_momentum) m = step;
             w -= o.lr * step;
@@ -121,8 +130,6 @@ TEST(Update, AdamFollowsItsFormula) {
       UpdateStep s{.lr = 0.01f,
                    .scale = variant & 1 ? 0.3f : 1.0f,
                    .weight_decay = variant & 2 ? 0.2f : 0.0f,
-                   .beta1 = 0.9f,
-                   .beta2 = 0.999f,
                    .eps = 1e-3f,
                    .decoupled = (variant & 4) != 0};
       compare(
@@ -137,8 +144,8 @@ TEST(Update, AdamFollowsItsFormula) {
             } else {
               g += o.weight_decay * w;
             }
-            m = o.beta1 * m + (1 - static_cast<double>(o.beta1)) * g;
-            v = o.beta2 * v + (1 - static_cast<double>(o.beta2)) * g * g;
+            m = kBeta1 * m + (1 - kBeta1) * g;
+            v = kBeta2 * v + (1 - kBeta2) * g * g;
             w -= o.lr * m / o.correction1 / (std::sqrt(v / o.correction2) + o.eps);
           });
     }
@@ -148,12 +155,8 @@ TEST(Update, AdamFollowsItsFormula) {
 // The first step is lr long in every direction, whatever the gradient's size.
 TEST(Update, AdamsFirstStepHasTheLengthOfTheRate) {
   for (Isa isa : machine_isas()) {
-    UpdateStep s{.lr = 0.01f,
-                 .beta1 = 0.9f,
-                 .beta2 = 0.999f,
-                 .eps = 1e-16f,
-                 .correction1 = 0.1f,
-                 .correction2 = 0.001f};
+    UpdateStep s{.lr = 0.01f, .eps = 1e-16f};
+    fill_betas(s, 1);
     for (float g : {-1e10f, -1.0f, -1e-8f, 1e-8f, 3.0f, 1e10f}) {
       Guarded w(5), m(5), v(5);
       std::vector<float> gradient(5, g);
@@ -165,13 +168,13 @@ TEST(Update, AdamsFirstStepHasTheLengthOfTheRate) {
 
 TEST(Update, AverageMovesByItsShare) {
   for (Isa isa : machine_isas()) {
-    for (float decay : {0.0f, 0.5f, 0.999f, 1.0f}) {
+    for (float share : {0.0f, 0.5f, 0.999f, 1.0f}) {
       for (size_t n = 1; n <= 40; ++n) {
         auto start = uniforms(n, -1, 1, 2), w = uniforms(n, -1, 1, 3);
         Guarded mean(start);
-        update_kernels(isa).average(decay, mean, w.data(), static_cast<int64_t>(n));
+        update_kernels(isa).average(share, mean, w.data(), static_cast<int64_t>(n));
         for (size_t i = 0; i < n; ++i) {
-          double want = start[i] + (1 - static_cast<double>(decay)) * (w[i] - start[i]);
+          double want = start[i] + static_cast<double>(share) * (w[i] - start[i]);
           EXPECT_NEAR(mean[i], want, 2e-7);
         }
         EXPECT_TRUE(mean.is_intact());

@@ -67,6 +67,38 @@ TEST_F(BadSteps, TenInARowGoBackOnceWithALowerRate) {
   EXPECT_DOUBLE_EQ(recorder.records[4].terms.at("lr_factor"), 0.3);
 }
 
+// What is left of a run that went back and made one step is what one step of a new run makes at the
+// lower rate. A point posterior draws nothing, and so does not know which step it is.
+TEST_F(BadSteps, GoBackWithOptimizerAndRunningMeanAndAllWeights) {
+  TrainOptions options = small_options();
+  options.batch = 8;  // 19 steps
+  options.ema = 0.15;
+  auto run = [&](const Path& where, int64_t steps, std::function<bool(int64_t)> is_bad) {
+    TrainContext context = small_run(where, options);
+    context.trained.options.posterior = "point";
+    Rng rng(3, "model/init");
+    context.trained.model = make_model(context.trained.options, context.trained.schema, rng);
+    context.data.train = std::make_shared<FaultyDataset>(context.data.train, std::move(is_bad));
+    Recorder own;
+    own.stop_after = steps;
+    watch(context, own);
+    EXPECT_EQ(train(context, false), Ending::stopped);
+    NamedTensors out = copy_of(state_of(*context.trained.model));
+    Checkpoint last = read_checkpoint(where / "last", 3);
+    out.insert(out.end(), last.engine.begin(), last.engine.end());
+    out.insert(out.end(), last.ema.begin(), last.ema.end());
+    EXPECT_EQ(last.progress.step_in_epoch, 1);
+    return out;
+  };
+  NamedTensors back = run(folder / "back", 6, [](int64_t call) { return call > 5 && call < 16; });
+  options.lr *= 0.3;
+  NamedTensors anew = run(folder / "anew", 1, [](int64_t) { return false; });
+  ASSERT_EQ(back.size(), anew.size());
+  for (size_t i = 0; i < back.size(); ++i) {
+    EXPECT_TRUE(at::equal(back[i].second, anew[i].second)) << back[i].first;
+  }
+}
+
 TEST_F(BadSteps, NineInARowDoNot) {
   TrainContext context = small_run(folder, small_options());
   train_with(context, [](int64_t call) { return call >= 3 && call < 12; });

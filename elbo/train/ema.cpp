@@ -11,11 +11,11 @@ namespace elbo {
 
 namespace {
 
-void average(float decay, const float* from, int64_t n, float* to) {
+void average(float share, const float* from, int64_t n, float* to) {
   constexpr int64_t kPiece = 16384;
   share_loop((n + kPiece - 1) / kPiece, [&](int64_t i) {
     int64_t at = i * kPiece;
-    update_kernels(isa()).average(decay, to + at, from + at, std::min(kPiece, n - at));
+    update_kernels(isa()).average(share, to + at, from + at, std::min(kPiece, n - at));
   });
 }
 
@@ -37,7 +37,7 @@ void Ema::update(const Model& model, int64_t step) {
     if (!from.is_floating_point()) {
       to.copy_(from);
     } else if (from.is_cpu() && from.scalar_type() == at::kFloat && from.is_contiguous()) {
-      average(static_cast<float>(decay), from.data_ptr<float>(), from.numel(),
+      average(static_cast<float>(1 - decay), from.data_ptr<float>(), from.numel(),
               to.data_ptr<float>());
     } else {
       to.lerp_(from, 1 - decay);

@@ -209,21 +209,36 @@ TEST(EngineDifference, SeesEachParameterByItself) {
   EXPECT_TRUE(d.where.starts_with("encoder.")) << d.where;
 }
 
+/// One of convolutions; a wide dense one, of images that are mostly zeros, with dropout.
+std::vector<Case> cases_of_threads(const std::string& norm) {
+  Case images, sparse;
+  images.shape = {1, 14, 13}, images.rows = 83, images.seed = 5;
+  images.model.encoder = part_with("conv", "norm", norm);
+  images.model.encoder.options["channels"] = Value::list<int64_t>({7, 12});
+  sparse.shape = {301}, sparse.rows = 83, sparse.seed = 6, sparse.density = 0.1;
+  sparse.model.latent = 5, sparse.model.posterior = "full";
+  sparse.model.encoder = part_with("mlp", "norm", norm);
+  sparse.model.encoder.options["sizes"] = Value::list<int64_t>({290, 70});
+  sparse.model.encoder.options["dropout"] = 0.3;
+  return {images, sparse};
+}
+
 TEST(FusedEngine, NumberOfThreadsChangesNoBit) {
   for (const char* norm : {"none", "batch", "layer"}) {
-    Case c;
-    c.shape = {1, 14, 13}, c.rows = 83, c.seed = 5;
-    c.model.encoder = part_with("conv", "norm", std::string(norm));
-    c.model.encoder.options["channels"] = Value::list<int64_t>({7, 12});
-    std::vector<Tensor> weights;
-    for (int threads : {1, 2, 3}) {
-      Trial t(c, "fused");
-      at::set_num_threads(threads);
-      t.engine = make_engine("fused", c.objective, t.model, c.engine);
-      at::set_num_threads(1);
-      for (int64_t i = 0; i < 3; ++i) t.step(i, 1e-2);
-      weights.push_back(flat(*t.model));
-      EXPECT_TRUE(at::equal(weights.back(), weights[0])) << norm << " " << threads;
+    for (Case c : cases_of_threads(norm)) {
+      for (Precision precision : {Precision::f32, Precision::bf16}) {
+        c.engine.precision = precision;
+        std::vector<Tensor> weights;
+        for (int threads : {1, 2, 3}) {
+          Trial t(c, "fused");
+          at::set_num_threads(threads);
+          t.engine = make_engine("fused", c.objective, t.model, c.engine);
+          at::set_num_threads(1);
+          for (int64_t i = 0; i < 3; ++i) t.step(i, 1e-2);
+          weights.push_back(flat(*t.model));
+          EXPECT_TRUE(at::equal(weights.back(), weights[0])) << c.text() << " " << threads;
+        }
+      }
     }
   }
 }

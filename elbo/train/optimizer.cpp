@@ -156,6 +156,7 @@ class Rmsprop : public Optimizer {
   }
   void fill(UpdateStep& s) override {
     s.beta2 = static_cast<float>(options_.alpha);
+    s.rest2 = static_cast<float>(1 - options_.alpha);
     s.eps = static_cast<float>(options_.eps);
     s.momentum = static_cast<float>(options_.momentum);
   }
@@ -219,6 +220,8 @@ class Adam : public Optimizer {
     double t = *steps_.data_ptr<float>() += 1;
     s.beta1 = static_cast<float>(options_.beta1);
     s.beta2 = static_cast<float>(options_.beta2);
+    s.rest1 = static_cast<float>(1 - options_.beta1);
+    s.rest2 = static_cast<float>(1 - options_.beta2);
     s.correction1 = static_cast<float>(1 - std::pow(options_.beta1, t));
     s.correction2 = static_cast<float>(1 - std::pow(options_.beta2, t));
     s.eps = static_cast<float>(options_.eps);

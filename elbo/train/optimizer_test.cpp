@@ -123,6 +123,17 @@ TEST_P(EveryOptimizer, SkipsAStepAsIfItHadNeverCome) {
   }
 }
 
+// 1 - 0.9999999 is not 1 - 0.9999999f: the first step would be 8 % short.
+TEST(Adam, FirstStepHasTheLengthOfTheRateForDecaysNearOne) {
+  for (double beta2 : {0.999, 0.9999999, 0.99999999}) {
+    Tensor p = at::zeros({1}, at::kFloat);
+    auto adam = optimizers().make(part_of("adam", {{"beta2", beta2}}), {p});
+    p.mutable_grad() = at::full({1}, 3.0F);
+    adam->step(0.01);
+    EXPECT_NEAR(p.item<double>(), -0.01, 1e-6) << beta2;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, EveryOptimizer, ::testing::ValuesIn(all_optimizers()));
 
 /// The places of one number after steps with the gradients given.

@@ -37,6 +37,7 @@ Value Progress::to_value() const {
   Value out = Value::table();
   out["epoch"] = epoch;
   out["step_in_epoch"] = step_in_epoch;
+  out["batch"] = batch;
   out["step"] = step;
   out["skipped"] = skipped;
   out["bad_in_a_row"] = bad_in_a_row;
@@ -58,6 +59,8 @@ Progress Progress::from_value(const Value& value) {
   Progress out;
   out.epoch = count("epoch");
   out.step_in_epoch = count("step_in_epoch");
+  out.batch = count("batch");
+  ELBO_CHECK(out.batch > 0, Code::model, "batch is 0, expected more");
   out.step = count("step");
   out.skipped = count("skipped");
   out.bad_in_a_row = count("bad_in_a_row");
@@ -67,7 +70,11 @@ Progress Progress::from_value(const Value& value) {
              "lr_factor is {}, expected more than 0 and at most 1", out.lr_factor);
   if (!value.at("best").is_null()) out.best = value.at("best").as_number();
   out.best_epoch = count("best_epoch");
+  ELBO_CHECK(out.best_epoch <= out.epoch, Code::model, "best_epoch is {}, of {} done",
+             out.best_epoch, out.epoch);
   out.epoch_seconds = value.at("epoch_seconds").as_number();
+  ELBO_CHECK(out.epoch_seconds >= 0, Code::model, "epoch_seconds is {}, expected 0 or more",
+             out.epoch_seconds);
   out.sums = TermSums::from_value(value.at("sums"));
   return out;
 }

@@ -31,6 +31,7 @@ class TermSums {
 struct Progress {
   int64_t epoch = 0;          ///< epochs done
   int64_t step_in_epoch = 0;  ///< steps done of the present one
+  int64_t batch = 1;          ///< examples in each of these
   int64_t step = 0;           ///< steps done in all, skipped ones included
   int64_t skipped = 0;        ///< non-finite steps
   int64_t bad_in_a_row = 0;

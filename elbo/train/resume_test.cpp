@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "elbo/tensor/testing.h"
 #include "elbo/train/checkpoint.h"
 #include "elbo/train/damage.h"
 #include "elbo/train/testing.h"
@@ -209,6 +210,12 @@ TEST_F(Checkpoints, EveryEditedProgressIsRefusedThoughItsChecksumAgrees) {
       {"progress.step_in_epoch", "-3"},
       {"progress.step_in_epoch", "\"3\""},
       {"progress.step", "1.5"},
+      {"progress.batch", "0"},
+      {"progress.skipped", "-1"},
+      {"progress.bad_in_a_row", "-1"},
+      {"progress.best_epoch", "100"},
+      {"progress.epoch_seconds", "-1"},
+      {"progress.epoch_seconds", "null"},
       {"progress.lr_factor", "0"},
       {"progress.lr_factor", "null"},
       {"progress.lr_factor", "7"},
@@ -222,6 +229,28 @@ TEST_F(Checkpoints, EveryEditedProgressIsRefusedThoughItsChecksumAgrees) {
     edited.set_path(path, parse_json(text, "edit"));
     expect_refused(resealed(edited, tensors), tensors);
   }
+}
+
+TEST(Progress, ComesBackAsItWas) {
+  Progress p;
+  p.epoch = 7, p.step_in_epoch = 2, p.batch = 9, p.step = 31, p.skipped = 5, p.bad_in_a_row = 3;
+  p.rolled_back = true, p.lr_factor = 0.3, p.best = 1.5, p.best_epoch = 6, p.epoch_seconds = 0.25;
+  p.sums.add({"kl"}, {2.5}, 18);
+  Value back = Progress::from_value(p.to_value()).to_value();
+  EXPECT_EQ(back, p.to_value());
+  const Value fresh = Progress().to_value();
+  for (const auto& [key, value] : fresh.as_table()) {
+    EXPECT_NE(back.at(key), value) << key;
+  }
+}
+
+// The number of steps done says which rows are done only with the batch they were made with.
+TEST_F(Checkpoints, InTheMidstOfAnEpochAreRefusedToAnotherBatch) {
+  TrainOptions other = options();
+  other.batch = 50;
+  TrainContext context = small_run(folder, other);
+  std::string error = error_of([&] { train(context, true); });
+  EXPECT_TRUE(error.starts_with("usage: train.batch is 50, but the checkpoint")) << error;
 }
 
 TEST_F(Checkpoints, WhatAKilledProcessLeftHalfWrittenIsRemoved) {

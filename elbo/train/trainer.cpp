@@ -64,6 +64,7 @@ class Trainer {
         steps_((data_.size() + c_.train.batch - 1) / c_.train.batch) {
     model_.to(c_.device);
     c_.trained.pipeline->to(at::kCPU);
+    progress_.batch = c_.train.batch;
   }
 
   Ending run(bool resume) {
@@ -127,6 +128,11 @@ class Trainer {
   }
 
   void compare_engines() {
+    std::string why_not = why_not_fused(c_.objective, model_);
+    ELBO_CHECK(why_not.empty(), Code::usage,
+               "train.check_engine: the fused engine cannot train this: {}\nSet "
+               "train.check_engine = false.",
+               why_not);
     auto copy = [&] {
       Rng rng(c_.seed, "train/check");
       auto out = make_model(c_.trained.options, c_.trained.schema, rng);
@@ -146,11 +152,10 @@ class Trainer {
 
   /// A name that is no term should not cost an epoch before it is found out.
   void check_stopping() {
-    bool has_valid = c_.data.valid && c_.data.valid->size() > 0;
-    ELBO_CHECK(has_valid || c_.train.patience == 0, Code::usage,
+    ELBO_CHECK(c_.data.valid || c_.train.patience == 0, Code::usage,
                "train.patience: nothing to watch, no rows are held out for validation\nSet "
                "data.valid, or train.patience = 0.");
-    if (!has_valid || c_.train.stop_on == "neg_elbo") return;
+    if (!c_.data.valid || c_.train.stop_on == "neg_elbo") return;
     model_.eval();
     watched_term(c_.held_out(model_, *c_.trained.pipeline, *subset(c_.data.valid, {0})));
   }
@@ -280,7 +285,7 @@ class Trainer {
     WithAveragedWeights averaged(model_, *ema_);
     // Without a validation split nothing may choose: the last epoch counts as the best.
     bool is_best = !c_.data.valid;
-    if (held_out && held_out->size() > 0) {
+    if (held_out) {
       auto started = Clock::now();
       model_.eval();
       EpochRecord record{progress_.epoch, c_.data.valid ? "valid" : "test", 0, 0,
@@ -363,6 +368,11 @@ class Trainer {
     assign(engine_->state(), checkpoint.engine, state);
     assign(ema_->shadow(), checkpoint.ema, state);
     progress_ = checkpoint.progress;
+    ELBO_CHECK(progress_.step_in_epoch == 0 || progress_.batch == c_.train.batch, Code::usage,
+               "train.batch is {}, but the checkpoint was written in the midst of an epoch by "
+               "batches of {}\nRestore config.toml as it was, or train anew.",
+               c_.train.batch, progress_.batch);
+    progress_.batch = c_.train.batch;
     if (checkpoint.best.empty()) return;
     best_weights_ = copy_of(state_of(model_));
     assign(best_weights_, checkpoint.best, state);

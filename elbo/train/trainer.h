@@ -42,7 +42,7 @@ enum class Ending { finished, early, stopped };
 class TrainListener {
  public:
   virtual ~TrainListener() = default;
-  /// After every step; terms() are the running means of this epoch.
+  /// After every step that counted; terms() are the running means of this epoch.
   virtual void on_step(int64_t /*epoch*/, int64_t /*step*/, int64_t /*steps*/,
                        const std::function<std::map<std::string, double>()>& /*terms*/) {}
   virtual void on_epoch(const EpochRecord&) {}
@@ -73,7 +73,8 @@ struct TrainContext {
 /// last/ when `resume` is set; a resumed run ends with the same bits as an uninterrupted one on the
 /// same machine with the same number of threads. (One exception: where a run rolls back after
 /// non-finite steps, it goes back to the start of its epoch or to the checkpoint it resumed from.)
-/// Throws Error(Code::diverged) after ten non-finite steps in a row, twice.
+/// Throws Error(Code::diverged) at the second time that ten steps in a row or an epoch's last
+/// weights are not finite, and where not one step was finite.
 Ending train(TrainContext& context, bool resume);
 
 }  // namespace elbo

@@ -99,6 +99,16 @@ TEST_F(TrainerTest, ComparesTheEnginesWhenAsked) {
   EXPECT_TRUE(recorder.notes[0].starts_with("engines agree: terms to ")) << recorder.notes[0];
 }
 
+TEST_F(TrainerTest, SaysWhyThereAreNoTwoEnginesToCompare) {
+  TrainOptions options = small_options();
+  options.check_engine = true;
+  TrainContext context = small_run(folder, options);
+  context.trained.model->to(at::kDouble);  // as a model on another device would be
+  std::string error = error_of([&] { train(context, false); });
+  EXPECT_TRUE(error.starts_with("usage: train.check_engine: the fused engine cannot")) << error;
+  EXPECT_NE(error.find("Set train.check_engine = false"), std::string::npos) << error;
+}
+
 TEST_F(TrainerTest, BestHoldsTheAveragedWeightsAndLastTheLiveOnes) {
   TrainOptions options = small_options();
   options.epochs = 1;
