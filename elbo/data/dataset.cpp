@@ -119,7 +119,7 @@ std::vector<int64_t> spaced_rows(int64_t size, int64_t n) {
 }
 
 int64_t rows_at_once(const Schema& schema, int64_t wanted) {
-  constexpr int64_t kElements = int64_t{1} << 25;
+  constexpr int64_t kElements = int64_t{1} << 23;
   return std::max<int64_t>(1, std::min(wanted, kElements / std::max<int64_t>(schema.size(), 1)));
 }
 

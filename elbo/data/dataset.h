@@ -41,8 +41,8 @@ DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows);
 /// n rows of a data set, evenly spaced; all of them when n is 0 or too many.
 std::vector<int64_t> spaced_rows(int64_t size, int64_t n);
 
-/// As many rows of such data as are wanted, but no more than 2^25 elements (128 MiB of x), and one
-/// at least: what may be looked at together.
+/// As many rows of such data as are wanted, but no more than 2^23 elements (32 MiB of x, of which
+/// some copies may be made), and one at least: what may be looked at together.
 int64_t rows_at_once(const Schema& schema, int64_t wanted);
 
 /// Visits all examples in order, `batch` at a time.

@@ -107,7 +107,7 @@ TEST_F(SourceTest, OptionSaysHowMuchIsHeldInMemory) {
 TEST_F(SourceTest, RowsAtOnceAreBoundedByTheirElements) {
   Schema schema;
   schema.shape = {1 << 20};
-  EXPECT_EQ(rows_at_once(schema, 1000), 32);
+  EXPECT_EQ(rows_at_once(schema, 1000), 8);
   EXPECT_EQ(rows_at_once(schema, 7), 7);
   schema.shape = {int64_t{1} << 40};
   EXPECT_EQ(rows_at_once(schema, 7), 1);
