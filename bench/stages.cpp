@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a step of the fused engine spends its time, stage by stage, beside what this machine's
-// arithmetic units and memory can do, measured in the same run:
+// Where a training step spends its time, part by part, beside what this machine's arithmetic units
+// and memory can do, measured in the same run:
 //
 //     cmake --build build/release --target bench_stages
-//     build/release/bench/bench_stages [dense|conv] [f32|bf16] [STEPS]
+//     build/release/bench/bench_stages [dense|conv|iwae|vamp|full|deep|table] [f32|bf16] [STEPS]
 //
-// The models are those of the benchmarks dense and conv, the images 13 % ones, the batch 128, the
-// optimizer Adam. OMP_NUM_THREADS= sets the number of threads, ELBO_ISA= forces a lower
-// instruction set. Medians over the steps.
+// The models are those of the benchmarks of these names (iwae with K = 5), the images 13 % ones, the
+// batch 128, the optimizer Adam. OMP_NUM_THREADS= sets the number of threads, ELBO_ISA= forces a
+// lower instruction set. Medians over the steps; parts of one name are taken together.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 
 #include "elbo/core/error.h"
-#include "elbo/fused/plan.h"
 #include "elbo/kernels/peak.h"
-#include "elbo/models/model.h"
+#include "elbo/tensor/profile.h"
 #include "elbo/tensor/random.h"
-#include "elbo/train/optimizer.h"
+#include "elbo/tensor/threads.h"
+#include "elbo/train/engine.h"
 
 namespace elbo {
 namespace {
@@ -27,17 +28,59 @@ namespace {
 constexpr int64_t kRows = 128;
 constexpr int kWarmUp = 5;
 
-std::shared_ptr<Model> make(const std::string& which) {
-  ModelOptions options;
+/// A benchmark's model and what is maximised.
+struct Setup {
+  ModelOptions model;
+  ObjectiveOptions objective;
+  std::vector<int64_t> shape = {1, 28, 28};
+};
+
+Part with_list(const char* type, const char* key, std::vector<int64_t> list) {
+  Part out(type);
+  out.options[key] = Value::list<int64_t>(list);
+  return out;
+}
+
+Setup setup(const std::string& which) {
+  Setup out;
   if (which == "conv") {
-    options.encoder = "conv", options.latent = 16;
+    out.model.encoder = "conv", out.model.latent = 16;
+  } else if (which == "iwae") {
+    out.objective.bound = "iwae";
+  } else if (which == "vamp") {
+    out.model.prior = "vamp";
+  } else if (which == "full") {
+    out.model.posterior = "full";
+  } else if (which == "deep") {
+    out.model.encoder = with_list("mlp", "sizes", {512, 512}), out.model.latent = 50;
+  } else if (which == "table") {
+    out.model.encoder = with_list("mlp", "sizes", {256, 128}), out.model.latent = 8;
+    out.model.likelihood = "gaussian", out.shape = {64};
   } else {
-    ELBO_CHECK(which == "dense", Code::usage, "no such model: {}; dense or conv", which);
+    ELBO_CHECK(which == "dense", Code::usage,
+               "no such model: {}; dense, conv, iwae, vamp, full, deep or table", which);
   }
+  return out;
+}
+
+std::shared_ptr<Model> make(const Setup& s, const Batch& batch) {
   Schema schema;
-  schema.kind = "image", schema.shape = {1, 28, 28};
+  schema.kind = s.shape.size() == 3 ? "image" : "table", schema.shape = s.shape;
   Rng rng(0, "init");
-  return make_model(options, schema, rng);
+  auto out = make_model(s.model, schema, rng);
+  at::NoGradGuard no_grad;
+  out->start_from(batch, rng);
+  return out;
+}
+
+/// Images of 13 % ones, or a table of normals.
+Batch make_batch(const Setup& s, int64_t rows) {
+  std::vector<int64_t> shape = s.shape;
+  shape.insert(shape.begin(), rows);
+  Rng rng(0, "data");
+  Batch out;
+  out.x = s.shape.size() == 3 ? (uniform(rng, shape) < 0.13).to(at::kFloat) : normal(rng, shape);
+  return out;
 }
 
 double seconds() {
@@ -67,7 +110,7 @@ double measure_memory(Team& team) {
   return best;
 }
 
-/// A part of the step and how long it took at each step.
+/// A part of the step and how long it took in each.
 struct Timing {
   std::string name;
   double operations = 0, bytes = 0;  // where they are known
@@ -76,95 +119,69 @@ struct Timing {
   double time() const { return median(forwards) + median(backwards); }
 };
 
-/// Makes steps by hand, as the fused engine does, with a clock around each part.
+/// Makes steps and listens to their parts.
 class Steps {
  public:
-  Steps(const std::string& which, Precision precision)
-      : model_(make(which)),
-        plan_(*vae_parts(*model_), precision),
-        params_(model_->parameters()),
-        optimizer_(optimizers().make(Part("adam"), params_)),
-        team_(at::get_num_threads()) {
-    Rng rng(0, "images");
-    batch_.x = (uniform(rng, {kRows, 784}) < 0.13).to(at::kFloat);
-    timings_.push_back({"draw noise"});
-    timings_.push_back({"look for zeros"});
-    for (fused::Stage* stage : plan_.stages()) timings_.push_back({stage->name()});
-    timings_.push_back({"norm of the gradient"});
-    timings_.push_back({"Adam"});
-  }
+  Steps(const Setup& s, Precision precision)
+      : model_(make(s, make_batch(s, 600))),
+        engine_(make_players(s.objective, model_), {.precision = precision}),
+        workers_(at::get_num_threads()),
+        batch_(make_batch(s, kRows)) {}
 
   void make_one() {
-    double start = seconds();
-    auto timing = timings_.begin();
-    auto take = [&](std::vector<double>& into) {
-      double now = seconds();
-      into.push_back(now - start);
-      start = now;
+    WithWorkers with_workers(workers_);
+    auto listen = [this](const std::string& part, Direction direction, double seconds, double ops) {
+      Timing& t = timing_of(part);
+      (direction == Direction::forward ? t.forwards : t.backwards).back() += seconds;
+      t.operations += ops;
     };
-    plan_.prepare(batch_, rng_);
-    if (scratch_.empty()) {
-      for (int i = 0; i < team_.size(); ++i) scratch_.emplace_back(plan_.scratch());
-    }
-    fused::Work work{team_, kRows, scratch_};
-    take((timing++)->forwards);
-    plan_.read_input(work);
-    take((timing++)->forwards);
-    for (fused::Stage* stage : plan_.stages()) {
-      stage->forward(work);
-      take((timing++)->forwards);
-    }
-    plan_.latent().weigh({}, kRows);
-    auto last = timing;
-    for (size_t i = plan_.stages().size(); i-- > 0;) {
-      plan_.stages()[i]->backward(work);
-      take((--last)->backwards);
-    }
-    find_norm();
-    take((timing++)->backwards);
-    optimizer_->begin(1e-3);
-    team_.each(optimizer_->pieces(), [&](int, int64_t i) { optimizer_->update(i); });
-    take(timing->backwards);
+    for (Timing& t : timings_) begin(t);
+    Profile profile = listen;
+    WithProfile guard(profile);
+    double start = seconds();
+    engine_.step(batch_, rng_, {}, 1e-3);
+    steps_.push_back(seconds() - start);
   }
 
   void forget() {
+    steps_.clear();
     for (Timing& t : timings_) t.forwards.clear(), t.backwards.clear();
   }
 
-  /// With what each part has to do.
-  const std::vector<Timing>& timings() {
-    for (size_t i = 0; i < plan_.stages().size(); ++i) {
-      timings_[i + 2].operations = plan_.stages()[i]->operations(kRows);
-    }
+  /// With what each part has to do, and last what is left of a step: LibTorch's operators and
+  /// autograd's book-keeping.
+  std::vector<Timing> timings() {
     auto weights = static_cast<double>(parameter_count(*model_));
-    timings_[timings_.size() - 2].bytes = 4 * weights;
-    timings_.back().bytes = 28 * weights;  // weight and two moments both ways, the gradient
-    return timings_;
+    timing_of("norm of the gradient").bytes = 4 * weights;
+    timing_of("optimizer").bytes = 28 * weights;  // weight and two moments both ways, the gradient
+    double rest = median(steps_);
+    for (const Timing& t : timings_) rest -= t.time();
+    std::vector<Timing> out = timings_;
+    out.push_back({.name = "operators and the rest", .backwards = {rest}});
+    return out;
   }
-  Team& team() { return team_; }
+  Team& team() { return workers_.team(); }
 
  private:
-  void find_norm() {
-    for (const Tensor& p : params_) {
-      const float* g = p.grad().data_ptr<float>();
-      constexpr int64_t kPiece = 16384;
-      team_.each((p.numel() + kPiece - 1) / kPiece, [&](int member, int64_t i) {
-        int64_t n = std::min(kPiece, p.numel() - i * kPiece);
-        squares_[static_cast<size_t>(member)] += activations_.square_sum(g + i * kPiece, n, 1, n);
-      });
+  static void begin(Timing& t) {
+    t.forwards.push_back(0), t.backwards.push_back(0);
+    t.operations = 0;
+  }
+  Timing& timing_of(const std::string& part) {
+    for (Timing& t : timings_) {
+      if (t.name == part) return t;
     }
+    timings_.push_back({part});
+    begin(timings_.back());
+    return timings_.back();
   }
 
   std::shared_ptr<Model> model_;
-  fused::Plan plan_;
-  std::vector<Tensor> params_;
-  std::unique_ptr<Optimizer> optimizer_;
-  Team team_;
-  Rng rng_ = Rng(0, "noise");
+  Engine engine_;
+  Workers workers_;
   Batch batch_;
-  std::vector<Buffer> scratch_;
-  std::vector<double> squares_ = std::vector<double>(static_cast<size_t>(at::get_num_threads()));
-  const ActivationKernels& activations_ = activation_kernels(isa());
+  Rng rng_ = Rng(0, "noise");
+  std::vector<double> steps_;
   std::vector<Timing> timings_;
 };
 
@@ -191,7 +208,7 @@ void run(const std::string& which, const std::string& dtype, int count) {
              dtype);
   ELBO_CHECK(count > 0, Code::usage, "the number of steps must be more than 0");
   Precision precision = dtype == "bf16" ? Precision::bf16 : Precision::f32;
-  Steps steps(which, precision);
+  Steps steps(setup(which), precision);
   double peak = measure_peak(steps.team(), precision), memory = measure_memory(steps.team());
   for (int i = 0; i < kWarmUp; ++i) steps.make_one();
   steps.forget();

@@ -124,11 +124,14 @@ std::string network_text(const Part& part) {
   return out;
 }
 
+/// What does the work of a step.
 std::string engine_text(const Plan& plan) {
   bool is_bf16 = plan.precision == Precision::bf16;
-  if (plan.engine == "autograd") return is_bf16 ? "autograd engine (bf16)" : "autograd engine";
-  if (is_bf16) return fmt::format("fused engine ({}, bf16)", isa_name(isa()));
-  return fmt::format("fused engine ({})", isa_name(std::min(isa(), Isa::avx512)));
+  if (!plan.by_operators.empty()) {
+    return is_bf16 ? "LibTorch's operators in bf16" : "LibTorch's operators";
+  }
+  if (is_bf16) return fmt::format("{} kernels in bf16", isa_name(isa()));
+  return fmt::format("{} kernels", isa_name(std::min(isa(), Isa::avx512)));
 }
 
 }  // namespace

@@ -84,6 +84,14 @@ Rng Rng::at(uint64_t step) const {
   return out;
 }
 
+Rng Rng::split() {
+  Rng out(*this);
+  out.key_ = mix(mix(mix(key_) ^ step_) ^ block_++);
+  out.step_ = 0;
+  out.block_ = 0;
+  return out;
+}
+
 void Rng::bits(std::span<uint32_t> out) {
   block_ += fill_groups(out, [&](uint32_t* p, size_t groups, uint64_t offset) {
     rng_fills(isa()).bits(key_, step_, block_ + offset, p, groups);

@@ -23,6 +23,8 @@ class Rng {
   Rng stream(std::string_view name) const;
   /// The same stream at another step (a training step, an epoch, a row number), from its start.
   Rng at(uint64_t step) const;
+  /// An independent generator, another one at each call and each step; its own step is 0.
+  Rng split();
 
   uint64_t key() const { return key_; }
   uint64_t step() const { return step_; }

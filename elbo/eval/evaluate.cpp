@@ -22,12 +22,9 @@ void EvalOptions::fields(Fields& f) {
 
 namespace {
 
-// Noise is drawn for whole blocks of rows, so that no other choice of sizes shifts it: a fill of
-// the generator takes 64 numbers at a time. The bound L_K is computed block by block.
-constexpr int64_t kBlock = 64;
-// Rows (draws times examples) decoded at once: larger chunks are no faster, for a dense decoder of
-// 28x28 images. Larger data gets fewer, so that a chunk of x stays within 32 MiB.
-constexpr int64_t kMaxRows = 8192, kMaxElements = int64_t{1} << 23;
+// Rows for which the bound L_K is computed at once, and rows times draws: the size of these chunks,
+// on which the noise depends, is the same whatever a batch is.
+constexpr int64_t kBlock = 64, kMaxRows = 16384;
 constexpr double kAtScaleFloor = 1.05 * kGaussianScaleFloor;
 
 /// What is summed up over batches; an undefined moment is a metric left out.
@@ -37,7 +34,8 @@ struct Totals {
   std::map<std::string, Moments> terms;
 };
 
-void add_bound(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
+/// Its noise is keyed by example: every batch may have the same generator.
+void add_bound(Model& model, const Batch& batch, Rng rng, Totals& totals) {
   Pass pass = model.pass(batch, rng, {.marginals = true});
   Tensor recon = -pass.log_px.mean(0).to(at::kDouble);
   totals.recon.add(recon);
@@ -79,11 +77,10 @@ void add_means(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
 /// `first`: the number of the batch's first row, a multiple of kBlock.
 void add_importance(Model& model, const Batch& batch, int64_t first, int64_t samples,
                     const Rng& noise, Totals& totals) {
-  const int64_t max_rows = std::min(kMaxRows, kMaxElements / batch.x[0].numel());
   for (int64_t begin = 0; begin < batch.size(); begin += kBlock) {
     Batch block = batch.narrow(begin, std::min(kBlock, batch.size() - begin));
     Rng rng = noise.at(static_cast<uint64_t>((first + begin) / kBlock));
-    LogWeights weights = importance_weights(model, block, rng, samples, max_rows);
+    LogWeights weights = importance_weights(model, block, rng, samples, kMaxRows);
     totals.iwae.add(-weights.log_mean());
     totals.effective_samples.add(weights.effective_samples());
   }
@@ -150,14 +147,13 @@ Value Evaluation::to_value() const {
   return out;
 }
 
-Evaluation evaluate(Model& given, const Pipeline& pipeline, const Dataset& data,
+Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
                     const EvalOptions& options, uint64_t seed) {
-  ELBO_CHECK(options.samples == 0 || given.is_variational(), Code::usage,
+  ELBO_CHECK(options.samples == 0 || model.is_variational(), Code::usage,
              "samples: the importance-weighted bound needs the density of q(z|x), and a plain "
              "autoencoder has none\nLeave samples at 0, or train with model.posterior=diagonal.");
   ELBO_CHECK(data.size() > 0, Code::data, "nothing to evaluate: the data set is empty");
-  EvalMode mode(given);
-  Model& model = mode.model();
+  EvalMode mode(model);
   int64_t n = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
   std::vector<int64_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);

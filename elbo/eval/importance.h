@@ -27,8 +27,7 @@ class LogWeights {
 Tensor log_weights(const Pass& pass);
 
 /// K weights for each example, z drawn from the model's posterior. At most max(B, max_rows) rows
-/// (draws times examples) are passed through the model at a time; the encoder runs for each such
-/// chunk, but for a model that keeps what it put out (fused/fused_model.h).
+/// (draws times examples) are drawn at a time; the encoder runs for each such chunk.
 /// Call it with autograd off.
 LogWeights importance_weights(Model& model, const Batch& batch, Rng& rng, int64_t samples,
                               int64_t max_rows);

@@ -61,11 +61,10 @@ Plane principal_plane(const Tensor& x) {
   return {at::matmul(centred, loadings), loadings, shares(values, values.sum())};
 }
 
-LatentView view_latents(Model& given, const Pipeline& pipeline, const Dataset& data,
+LatentView view_latents(Model& model, const Pipeline& pipeline, const Dataset& data,
                         int64_t max_points) {
   ELBO_CHECK(data.size() > 0, Code::data, "no latents to view: the data set is empty");
-  EvalMode mode(given);
-  Model& model = mode.model();
+  EvalMode mode(model);
   LatentView view;
   view.rows = spaced_rows(data.size(), max_points);
   Rng rng(0, "eval/latents");

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/eval/prepare.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
-#include "elbo/fused/fused_model.h"
+#include "elbo/nets/network.h"
 
 namespace elbo {
 
-EvalMode::EvalMode(Model& model) : model_(model), was_training_(model.is_training()) {
+EvalMode::EvalMode(Model& model)
+    : model_(model),
+      was_training_(model.is_training()),
+      workers_(at::get_num_threads()),
+      with_workers_(workers_, /*one_libtorch_thread=*/why_not_kernels(model).empty()) {
   model_.eval();
-  fused_ = fused::try_fused_model(model_);
-  if (fused_) one_thread_.emplace();
 }
 
 EvalMode::~EvalMode() { model_.train(was_training_); }

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <optional>
 
 #include "elbo/data/dataset.h"
 #include "elbo/data/transform.h"
@@ -12,15 +10,13 @@
 
 namespace elbo {
 
-/// Holds a model in evaluation mode and autograd off; the mode it had comes back at the end. The
-/// model must keep its weights meanwhile.
+/// Holds a model in evaluation mode, autograd off, and workers at hand, as many as LibTorch has
+/// threads (so hold no two at a time: the second would have one); the mode it had comes back at the
+/// end.
 class EvalMode {
  public:
   explicit EvalMode(Model& model);
   ~EvalMode();
-  /// The model to evaluate: on the kernels where they can run it, with LibTorch kept to one thread
-  /// meanwhile (so hold no two at a time: the second would have one thread), else the model itself.
-  Model& model() { return fused_ ? *fused_ : model_; }
   EvalMode(const EvalMode&) = delete;
   EvalMode& operator=(const EvalMode&) = delete;
 
@@ -28,8 +24,8 @@ class EvalMode {
   Model& model_;
   bool was_training_;
   at::NoGradGuard no_grad_;
-  std::unique_ptr<Model> fused_;
-  std::optional<OneThread> one_thread_;
+  Workers workers_;
+  WithWorkers with_workers_;
 };
 
 /// Where a model's parameters are; the CPU for one without any.

@@ -9,12 +9,13 @@ namespace {
 int64_t parameters(int64_t latent) { return latent; }
 int64_t groups(int64_t) { return 0; }
 
-void forward(const float* parameters, const float*, int64_t latent, float* z, float*) {
+double forward(const float* parameters, const float*, int64_t latent, float* z, float*) {
   for (int64_t i = 0; i < latent; ++i) z[i] = parameters[i];
+  return 0;
 }
 
 void backward(const float*, const float*, int64_t latent, const float* dz, const float*,
-              float* gradient) {
+              float, float* gradient) {
   for (int64_t i = 0; i < latent; ++i) gradient[i] = dz[i];
 }
 

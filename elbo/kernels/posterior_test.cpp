@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "elbo/kernels/testing.h"
 
 namespace elbo {
@@ -14,20 +17,23 @@ const char* const kNames[] = {"diagonal", "full", "point"};
 
 double bounded(double log_var) { return std::clamp(log_var, -20.0, 10.0); }
 
-/// z and kl in double: z = mu + L eps, KL from the standard normal for each group.
-void draw(std::string_view name, const Doubles& p, std::span<const float> noise, Doubles& z,
+/// z and kl in double: z = mu + L eps, KL from the standard normal for each group. Returns the
+/// entropy.
+double draw(std::string_view name, const Doubles& p, std::span<const float> noise, Doubles& z,
           Doubles& kl) {
   size_t n = noise.size();
   z.assign(p.begin(), p.begin() + static_cast<int64_t>(n));
   kl.clear();
-  if (name == "point") return;
+  if (name == "point") return 0;
   kl.assign(n, 0);
+  double entropy = 0;
   for (size_t i = 0; i < n; ++i) {
     double s = bounded(p[n + i]);
     z[i] += std::exp(s / 2) * noise[i];
     kl[i] = (p[i] * p[i] + std::exp(s) - 1 - s) / 2;
+    entropy += (1 + std::log(2 * std::numbers::pi) + s) / 2;
   }
-  if (name == "diagonal") return;
+  if (name == "diagonal") return entropy;
   for (size_t i = 1, at = 2 * n; i < n; ++i) {
     kl[0] += kl[i];
     for (size_t j = 0; j < i; ++j, ++at) {
@@ -36,6 +42,7 @@ void draw(std::string_view name, const Doubles& p, std::span<const float> noise,
     }
   }
   kl.resize(1);
+  return entropy;
 }
 
 /// One example, and what a kernel makes of it.
@@ -51,14 +58,15 @@ struct Example {
   }
   void forward() {
     Guarded z_out(noise.size(), kNaN), kl_out(groups, kNaN);
-    kernels.forward(parameters.data(), noise.data(), latent, z_out, kl_out);
+    entropy = kernels.forward(parameters.data(), noise.data(), latent, z_out, kl_out);
     EXPECT_TRUE(z_out.is_intact() && kl_out.is_intact());
     z = z_out.values();
     kl = kl_out.values();
   }
   std::vector<float> backward() const {
     Guarded out(parameters.size(), kNaN);
-    kernels.backward(parameters.data(), noise.data(), latent, dz.data(), weight.data(), out);
+    kernels.backward(parameters.data(), noise.data(), latent, dz.data(), weight.data(), entropy_weight,
+                     out);
     EXPECT_TRUE(out.is_intact());
     return out.values();
   }
@@ -66,6 +74,8 @@ struct Example {
   int64_t latent;
   size_t groups;
   std::vector<float> parameters, noise, dz, weight, z, kl;
+  float entropy_weight = 0.7f;
+  double entropy = 0;
 };
 
 /// The test's body for every instruction set, posterior and size.
@@ -93,11 +103,12 @@ TEST(Posterior, CountsAreThoseOfItsLayout) {
   EXPECT_EQ(posterior_kernels("flow", Isa::scalar), nullptr);
 }
 
-TEST(Posterior, DrawAndKlEqualTheirFormulas) {
+TEST(Posterior, DrawKlAndEntropyEqualTheirFormulas) {
   for_each_example([](std::string_view name, Example e) {
     Doubles z, kl;
-    draw(name, doubles(e.parameters), e.noise, z, kl);
+    double entropy = draw(name, doubles(e.parameters), e.noise, z, kl);
     e.forward();
+    ASSERT_NEAR(e.entropy, entropy, 1e-6 * (5 + std::abs(entropy)));
     ASSERT_EQ(kl.size(), e.kl.size());
     for (size_t i = 0; i < z.size(); ++i) ASSERT_NEAR(e.z[i], z[i], 1e-6 * (5 + e.latent)) << i;
     for (size_t i = 0; i < kl.size(); ++i) {
@@ -107,12 +118,11 @@ TEST(Posterior, DrawAndKlEqualTheirFormulas) {
   });
 }
 
-TEST(Posterior, GradientIsTheSlopeOfDrawAndKl) {
+TEST(Posterior, GradientIsTheSlopeOfDrawKlAndEntropy) {
   for_each_example([](std::string_view name, const Example& e) {
     Doubles z, kl;
     auto loss = [&](const Doubles& p) {
-      draw(name, p, e.noise, z, kl);
-      double total = 0;
+      double total = e.entropy_weight * draw(name, p, e.noise, z, kl);
       for (size_t i = 0; i < z.size(); ++i) total += e.dz[i] * z[i];
       for (size_t g = 0; g < kl.size(); ++g) total += e.weight[g] * kl[g];
       return total;

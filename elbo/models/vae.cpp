@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/models/vae.h"
 
+#include "elbo/nets/network.h"
 #include "elbo/prob/kl.h"
+#include "elbo/prob/likelihood.h"
 #include "elbo/prob/normal.h"
+#include "elbo/prob/posterior.h"
 #include "elbo/prob/prior.h"
 
 namespace elbo {
@@ -13,13 +16,11 @@ class Vae : public Model {
   Vae(const ModelOptions& o, const Schema& schema, Rng& rng)
       : latent_(o.latent),
         event_shape_(schema.shape),
-        output_bias_(o.output_bias),
-        posterior_name_(o.posterior.type),
-        prior_name_(o.prior.type) {
+        output_bias_(o.output_bias) {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
     std::vector<int64_t> shown = likelihood_->shown_shape(schema.shape);
-    prior_ = register_module("prior", priors().make(o.prior, latent_));
+    prior_ = register_module("prior", priors().make(o.prior, {latent_, shown}));
     NetworkContext in{shown, {posterior_->params()}};
     encoder_ = register_module("encoder", networks().make(o.encoder, in, rng));
     bool mirrored = o.decoder.type == "mirror";
@@ -28,26 +29,37 @@ class Vae : public Model {
     decoder_ =
         register_module("decoder", networks().make(mirrored ? o.encoder : o.decoder, out, rng));
     is_variational_ = o.posterior.type != "point";
+    ELBO_CHECK(is_variational_ || !prior_->needs_density(), Code::usage,
+               "model.prior: {} is made of posteriors, and point posteriors have no density\nUse "
+               "model.prior = \"normal\", or another posterior.",
+               o.prior.type);
   }
 
   Pass pass(const Batch& batch, Rng& rng, const PassOptions& options) override {
-    auto q = posterior(likelihood_->shown(batch.encoder_input()), rng);
+    RowNoise noise(rng.split(), batch.index, batch.size());
+    Tensor parameters = encoded(likelihood_->shown(batch.encoder_input()), noise);
+    PosteriorDraws draws = posterior_->draw(parameters, noise, options.samples);
     Latent latent;
     latent.name = "z";
-    latent.z = q->sample(rng, options.samples);
-    if (is_variational_ || options.densities) add_divergence(*q, batch.x, rng, options, latent);
+    latent.z = draws.z;
+    if (is_variational_ || options.densities) {
+      add_divergence(parameters, draws, noise, options, latent);
+    }
     Pass out;
-    out.log_px = observation(latent.z, rng)->log_prob(batch.x, batch.mask);
+    RowNoise of_draws = noise.draws(options.samples);
+    out.log_px = likelihood_->log_prob(decoder(of_draws), latent.z, batch.x, batch.mask);
     out.latents.push_back(std::move(latent));
     return out;
   }
 
   std::vector<Encoding> encode(const Batch& batch, Rng& rng) override {
-    return {{"z", posterior(likelihood_->shown(batch.encoder_input()), rng)}};
+    RowNoise noise(rng.split(), batch.index, batch.size());
+    return {{"z", posterior(likelihood_->shown(batch.encoder_input()), noise)}};
   }
 
   std::unique_ptr<Distribution> decode(const std::vector<Tensor>& z, Rng& rng) override {
-    return observation(z.at(0), rng);
+    int64_t rows = z.at(0).numel() / latent_;
+    return likelihood_->given(decoder(RowNoise(rng.split(), {}, rows)), z.at(0));
   }
 
   std::vector<Tensor> sample_prior(Rng& rng, int64_t n, double temperature) override {
@@ -57,13 +69,6 @@ class Vae : public Model {
     return {temperature == 1 ? z : at::lerp(p->mean(), z, temperature)};
   }
 
-  VaeParts parts() const {
-    return {latent_,           c10::multiply_integers(event_shape_),
-            posterior_name_,   prior_name_,
-            likelihood_.get(), encoder_.get(),
-            decoder_.get(),    posterior_.get(),
-            event_shape_};
-  }
   std::vector<int64_t> latent_sizes() const override { return {latent_}; }
   bool is_variational() const override { return is_variational_; }
   void check_support(const Batch& batch) const override {
@@ -82,36 +87,45 @@ class Vae : public Model {
   }
 
  private:
-  std::unique_ptr<Distribution> posterior(const Tensor& x, Rng& rng) {
-    return posterior_->given(encoder_->run(x, {}, rng));
+  Tensor encoded(const Tensor& x, RowNoise& noise) { return encoder_->run(x, {}, noise); }
+  std::unique_ptr<Distribution> posterior(const Tensor& x, RowNoise& noise) {
+    return posterior_->given(encoded(x, noise));
   }
-  /// The distribution keeps the generator by reference, for networks that need it later.
-  std::unique_ptr<Distribution> observation(const Tensor& z, Rng& rng) {
-    Decoder decoder;
-    decoder.event_shape = event_shape_;
-    decoder.is_autoregressive = decoder_->is_autoregressive();
-    decoder.forward = [this, &rng](const Tensor& flat, const Tensor& previous) {
-      return decoder_->run(flat, previous, rng);
+  /// noise: of the rows that will be decoded.
+  Decoder decoder(RowNoise noise) {
+    Decoder out;
+    out.event_shape = event_shape_;
+    out.is_autoregressive = decoder_->is_autoregressive();
+    out.forward = [this, noise](const Tensor& flat, const Tensor& previous) mutable {
+      return decoder_->run(flat, previous, noise);
     };
-    return likelihood_->given(decoder, z);
+    return out;
   }
-  EncodeFn encode_fn(Rng& rng) {
-    return [this, &rng](const Tensor& x) { return posterior(x, rng); };
+  EncodeFn encode_fn(Rng rng) {
+    return [this, rng](const Tensor& x) mutable {
+      RowNoise noise(rng.split(), {}, x.size(0));
+      return posterior(x, noise);
+    };
   }
-  void add_divergence(const Distribution& q, const Tensor& x, Rng& rng, const PassOptions& options,
-                      Latent& latent) {
-    auto p = prior_->given(encode_fn(rng), x.options());
-    add_kl(q, *p, options.marginals, latent);
-    if (options.densities || !latent.kl.defined()) {
-      latent.log_q = q.log_prob(latent.z);
-      latent.log_p = p->log_prob(latent.z);
+  void add_divergence(const Tensor& parameters, const PosteriorDraws& draws, RowNoise& noise,
+                      const PassOptions& options, Latent& latent) {
+    auto p = prior_->given(encode_fn(noise.split()), latent.z.options());
+    bool is_normal = dynamic_cast<const StandardNormal*>(p.get()) && draws.kl_normal.defined();
+    bool separates = is_normal && draws.kl_normal.size(-1) == latent_;
+    if (is_normal && (separates || !options.marginals)) {
+      latent.kl = draws.kl_normal.sum(-1);
+      if (separates) latent.kl_per_dimension = draws.kl_normal;
+    } else {
+      add_kl(*posterior_->given(parameters), *p, options.marginals, latent);
     }
+    if (!options.densities && latent.kl.defined()) return;
+    latent.log_q = draws.log_q();
+    latent.log_p = p->log_prob(latent.z);
   }
 
   int64_t latent_;
   std::vector<int64_t> event_shape_;
   bool output_bias_, is_variational_;
-  std::string posterior_name_, prior_name_;
   std::shared_ptr<Likelihood> likelihood_;
   std::shared_ptr<Posterior> posterior_;
   std::shared_ptr<Prior> prior_;
@@ -119,11 +133,6 @@ class Vae : public Model {
 };
 
 }  // namespace
-
-std::optional<VaeParts> vae_parts(const Model& model) {
-  const auto* vae = dynamic_cast<const Vae*>(&model);
-  return vae ? std::optional(vae->parts()) : std::nullopt;
-}
 
 void add_kl(const Distribution& q, const Distribution& p, bool marginals, Latent& latent) {
   if (!has_kl(q, p)) return;

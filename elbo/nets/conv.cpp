@@ -8,6 +8,9 @@
 
 namespace elbo {
 
+using sequential::ConvSpec;
+using sequential::LayerSpec;
+
 void ConvOptions::fields(Fields& f) {
   f("channels", channels, "channels of each convolution", between(1, 8192));
   f("kernel", kernel, "width of the kernels, in pixels", between(1, 31));
@@ -45,7 +48,7 @@ std::vector<ImageSize> image_sizes(const ConvOptions& o, ImageSize first) {
   return sizes;
 }
 
-ChainConv chain_conv(const ConvOptions& o, const ImageSize& in, const ImageSize& out,
+ConvSpec conv_spec(const ConvOptions& o, const ImageSize& in, const ImageSize& out,
                      bool mirrored) {
   return {in.channels, in.height, in.width, out.channels,       out.height,
           out.width,   o.kernel,  o.stride, (o.kernel - 1) / 2, mirrored};
@@ -75,26 +78,26 @@ class ConvEncoder : public Network {
                              make_mlp(dense_options(o), {sizes.back().shape(), context.out}, rng));
   }
 
-  Tensor forward(const Tensor& x, Rng& rng) override {
+  Tensor forward(const Tensor& x, RowNoise& noise) override {
     Tensor h = x;
     for (size_t i = 0; i < convs_.size(); ++i) {
       h = activate(options_.activation, norms_[i]->forward(convs_[i]->forward(h)));
-      h = dropout(h, options_.dropout, is_training(), rng);
+      h = dropout(h, options_.dropout, is_training(), noise);
     }
-    return dense_->forward(h, rng);
+    return dense_->forward(h, noise);
   }
 
-  std::vector<ChainLayer> chain() const override {
-    std::vector<ChainLayer> dense = dense_->chain(), out;
+  std::vector<LayerSpec> layers() const override {
+    std::vector<LayerSpec> dense = dense_->layers(), out;
     for (size_t i = 0; i < convs_.size(); ++i) {
-      const Norm* norm = options_.norm == "none" ? nullptr : norms_[i].get();
-      out.push_back({convs_[i]->weight, convs_[i]->bias, norm, options_.activation,
-                     options_.dropout, chain_conv(options_, sizes_[i], sizes_[i + 1], false)});
+      out.push_back({convs_[i]->weight, convs_[i]->bias, norms_[i]->spec(), options_.activation,
+                     options_.dropout, conv_spec(options_, sizes_[i], sizes_[i + 1], false)});
     }
     out.insert(out.end(), dense.begin(), dense.end());
     return out;
   }
 
+  std::vector<int64_t> out_shape() const override { return dense_->out_shape(); }
   void set_output_bias(const Tensor& bias) override { dense_->set_output_bias(bias); }
 
  private:
@@ -127,29 +130,31 @@ class ConvDecoder : public Network {
     }
   }
 
-  Tensor forward(const Tensor& z, Rng& rng) override {
-    Tensor h = dense_->forward(z, rng);
+  Tensor forward(const Tensor& z, RowNoise& noise) override {
+    Tensor h = dense_->forward(z, noise);
     for (size_t i = 0; i < convs_.size(); ++i) {
       h = activate(options_.activation, norms_[i]->forward(h));
-      h = convs_[i]->forward(dropout(h, options_.dropout, is_training(), rng));
+      h = convs_[i]->forward(dropout(h, options_.dropout, is_training(), noise));
     }
     std::vector<int64_t> shape = {z.size(0)};
     shape.insert(shape.end(), out_shape_.begin(), out_shape_.end());
     return h.view(shape);
   }
 
-  std::vector<ChainLayer> chain() const override {
-    std::vector<ChainLayer> out = dense_->chain();
+  std::vector<LayerSpec> layers() const override {
+    std::vector<LayerSpec> out = dense_->layers();
     out.back().image = sizes_[0].shape();
     for (size_t i = 0; i < convs_.size(); ++i) {
-      if (options_.norm != "none") out.back().norm = norms_[i].get();
+      out.back().norm = norms_[i]->spec();
       out.back().activation = options_.activation;
       out.back().dropout = options_.dropout;
-      out.push_back({convs_[i]->weight, convs_[i]->bias, nullptr, "none", 0,
-                     chain_conv(options_, sizes_[i], sizes_[i + 1], true)});
+      out.push_back({convs_[i]->weight, convs_[i]->bias, std::nullopt, "none", 0,
+                     conv_spec(options_, sizes_[i], sizes_[i + 1], true)});
     }
     return out;
   }
+
+  std::vector<int64_t> out_shape() const override { return out_shape_; }
 
   /// A convolution has one bias for each channel: the mean over its pixels.
   void set_output_bias(const Tensor& bias) override {

@@ -105,18 +105,24 @@ Norm::Norm(const std::string& which, const std::vector<int64_t>& shape)
   }
 }
 
+std::optional<sequential::NormSpec> Norm::spec() const {
+  if (kind == "none") return std::nullopt;
+  return sequential::NormSpec{kind, weight, bias, running_mean, running_var};
+}
+
 Tensor Norm::forward(const Tensor& x) {
   if (kind == "none") return x;
-  if (kind == "layer") return at::layer_norm(x, shape_, weight, bias, kEpsilon, false);
+  if (kind == "layer") return at::layer_norm(x, shape_, weight, bias, sequential::kNormEpsilon, false);
   bool use_batch = is_training() && x.numel() > x.size(1);  // one value has no variance
-  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, kMomentum, kEpsilon,
+  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, sequential::kNormMomentum, sequential::kNormEpsilon,
                         false);
 }
 
-Tensor dropout(const Tensor& x, double rate, bool training, Rng& rng) {
+Tensor dropout(const Tensor& x, double rate, bool training, RowNoise& noise) {
   if (!training || rate == 0) return x;
   at::ScalarType type = at::promote_types(x.scalar_type(), at::kFloat);  // under autocast x is bf16
-  Tensor keep = (uniform(rng, x.sizes(), x.options().dtype(type)) >= rate).to(type);
+  Tensor drawn = noise.uniform(x.numel() / x.size(0), x.options().dtype(type)).view(x.sizes());
+  Tensor keep = (drawn >= rate).to(type);
   return x * keep.mul_(1 / (1 - rate));
 }
 

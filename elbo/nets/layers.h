@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "elbo/core/rng.h"
-#include "elbo/tensor/torch.h"
+#include "elbo/sequential/layer.h"
+#include "elbo/tensor/random.h"
 
 namespace elbo {
 
@@ -50,8 +51,8 @@ class Norm : public torch::nn::Module {
  public:
   Norm(const std::string& kind, const std::vector<int64_t>& shape);
   Tensor forward(const Tensor& x);
-  static constexpr double kEpsilon = 1e-5;  ///< added to variances
-  static constexpr double kMomentum = 0.1;  ///< of the running statistics
+  /// As a layer of a sequence has it; nothing for none.
+  std::optional<sequential::NormSpec> spec() const;
   const std::string kind;
   Tensor weight, bias;               ///< [channels], or of an example's shape for layer
   Tensor running_mean, running_var;  ///< [channels], for batch
@@ -60,7 +61,7 @@ class Norm : public torch::nn::Module {
   std::vector<int64_t> shape_;
 };
 
-/// Inverted dropout with our own generator; the identity outside training (Srivastava et al. 2014).
-Tensor dropout(const Tensor& x, double rate, bool training, Rng& rng);
+/// Inverted dropout, x [N, ...]; the identity outside training (Srivastava et al. 2014).
+Tensor dropout(const Tensor& x, double rate, bool training, RowNoise& noise);
 
 }  // namespace elbo

@@ -137,16 +137,17 @@ TEST(LayerNorm, NormalisesEachExample) {
 TEST(Dropout, KeepsTheExpectation) {
   Rng rng(9, "dropout");
   Tensor x = normal(rng, {6});
-  Tensor draws = dropout(x.expand({20000, 6}), 0.3, true, rng);
+  RowNoise noise(rng, {}, 20000), few(rng, {}, 6);
+  Tensor draws = dropout(x.expand({20000, 6}), 0.3, true, noise);
   EXPECT_LT(standard_errors_off(draws, x), 5);
   Tensor dropped = (draws == 0).to(at::kFloat);
   EXPECT_LT(standard_errors_off(dropped, at::full({6}, 0.3)), 5);
-  EXPECT_TRUE(at::equal(dropout(x, 0.3, false, rng), x));
-  EXPECT_TRUE(at::equal(dropout(x, 0, true, rng), x));
+  EXPECT_TRUE(at::equal(dropout(x, 0.3, false, few), x));
+  EXPECT_TRUE(at::equal(dropout(x, 0, true, few), x));
 }
 
 TEST(Dropout, DropsTheSameInBf16) {
-  Rng a(9), b(9);
+  RowNoise a(Rng(9), {}, 400), b(Rng(9), {}, 400);
   Tensor x = at::ones({400});
   EXPECT_TRUE(at::equal(dropout(x.to(at::kBFloat16), 0.3, true, a), dropout(x, 0.3, true, b)));
 }

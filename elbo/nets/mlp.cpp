@@ -7,6 +7,8 @@
 
 namespace elbo {
 
+using sequential::LayerSpec;
+
 void MlpOptions::fields(Fields& f) {
   f("sizes", sizes, "widths of the hidden layers; [] is one linear map", between(1, 65536));
   f("activation", activation, "after each hidden layer", activation_names());
@@ -42,27 +44,27 @@ class Mlp : public Network {
         "output", std::make_shared<Linear>(width, product(context.out), options_.init, rng));
   }
 
-  Tensor forward(const Tensor& x, Rng& rng) override {
+  Tensor forward(const Tensor& x, RowNoise& noise) override {
     Tensor h = x.flatten(1);
     for (size_t i = 0; i < linears_.size(); ++i) {
       h = activate(options_.activation, norms_[i]->forward(linears_[i]->forward(h)));
-      h = dropout(h, options_.dropout, is_training(), rng);
+      h = dropout(h, options_.dropout, is_training(), noise);
     }
     std::vector<int64_t> shape = {x.size(0)};
     shape.insert(shape.end(), out_shape_.begin(), out_shape_.end());
     return last_->forward(h).view(shape);
   }
 
-  std::vector<ChainLayer> chain() const override {
-    std::vector<ChainLayer> out;
+  std::vector<LayerSpec> layers() const override {
+    std::vector<LayerSpec> out;
     for (size_t i = 0; i < linears_.size(); ++i) {
-      const Norm* norm = options_.norm == "none" ? nullptr : norms_[i].get();
-      out.push_back(
-          {linears_[i]->weight, linears_[i]->bias, norm, options_.activation, options_.dropout});
+      out.push_back({linears_[i]->weight, linears_[i]->bias, norms_[i]->spec(), options_.activation, options_.dropout});
     }
     out.push_back({last_->weight, last_->bias});
     return out;
   }
+
+  std::vector<int64_t> out_shape() const override { return out_shape_; }
 
   void set_output_bias(const Tensor& bias) override {
     at::NoGradGuard no_grad;

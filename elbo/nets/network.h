@@ -2,55 +2,62 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "elbo/core/family.h"
 #include "elbo/core/rng.h"
-#include "elbo/tensor/torch.h"
+#include "elbo/sequential/kernel_network.h"
+#include "elbo/tensor/random.h"
 
 namespace elbo {
-
-/// A convolution in a chain, from images {in, in_height, in_width} to {out, out_height, out_width}.
-struct ChainConv {
-  int64_t in, in_height, in_width, out, out_height, out_width;
-  int64_t kernel, stride, padding;
-  bool mirrored;  ///< transposed: the gradient of the convolution that goes the other way
-};
-
-class Norm;  // nets/layers.h
-
-/// A layer of a network that is a chain of them: dropout(activation(norm(x weight^T + bias))), or
-/// with a convolution instead of the product.
-struct ChainLayer {
-  Tensor weight, bias;  ///< [out, in], [out], or as in nets/layers.h's Conv: the network's own
-  const Norm* norm = nullptr;  ///< null for none
-  std::string activation = "none";
-  double dropout = 0;
-  std::optional<ChainConv> conv = {};
-  std::vector<int64_t> image = {};  ///< {C, H, W} where what a product puts out is one
-};
 
 /// A map from tensor to tensor. It knows its shapes, never what its output means.
 class Network : public torch::nn::Module {
  public:
-  /// x [N, in...] to [N, out...]. The Rng serves dropout and its kin while training.
-  virtual Tensor forward(const Tensor& x, Rng& rng) = 0;
+  /// x [N, in...] to [N, out...] by LibTorch's operators. noise: of the N rows, for dropout and its
+  /// kin while training.
+  virtual Tensor forward(const Tensor& x, RowNoise& noise) = 0;
+  /// The shape of what it puts out for one example.
+  virtual std::vector<int64_t> out_shape() const = 0;
   /// Whether this is a decoder that is shown what x is so far. If so it is called through
   /// forward_after, and its output for step t of the event's first dimension depends on earlier
   /// steps of `previous` [N, event...], as the likelihood shows it, alone.
   virtual bool is_autoregressive() const { return false; }
-  virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, Rng& rng) {
-    return forward(z, rng);
+  virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, RowNoise& noise) {
+    return forward(z, noise);
   }
-  /// forward_after() as models call it: its products take factors of bf16 where MixedPrecision
-  /// (tensor/mixed_precision.h) is on, and what comes out is of x's type all the same.
-  Tensor run(const Tensor& x, const Tensor& previous, Rng& rng);
-  /// Its layers, if it is a chain of them: what an engine with code of its own can run.
-  virtual std::vector<ChainLayer> chain() const { return {}; }
+  /// forward_after() as models call it: by the kernels where they can run it
+  /// (sequential/kernel_network.h), else by LibTorch's operators. Its products take factors of bf16
+  /// where MixedPrecision (tensor/mixed_precision.h) is on, and what comes out is of x's type all
+  /// the same.
+  Tensor run(const Tensor& x, const Tensor& previous, RowNoise& noise);
+  /// Why run() goes by LibTorch's operators; empty where it does not.
+  std::string why_not_kernels() const;
+  /// Its layers, if it is a sequence of them.
+  virtual std::vector<sequential::LayerSpec> layers() const { return {}; }
   /// Sets the bias of the last layer. bias [out...].
   virtual void set_output_bias(const Tensor& bias) = 0;
+
+ private:
+  sequential::KernelNetwork& kernels() const;
+  mutable std::unique_ptr<sequential::KernelNetwork> kernels_;
+};
+
+/// Which of a module's networks LibTorch's operators run, and why; empty where kernels run all.
+std::string why_not_kernels(const torch::nn::Module& module);
+
+/// Has networks that this thread calls run by LibTorch's operators for as long as it lives: where a
+/// gradient is to be differentiated itself, and where the two ways are held against each other.
+class ByOperators {
+ public:
+  ByOperators();
+  ~ByOperators();
+  ByOperators(const ByOperators&) = delete;
+  ByOperators& operator=(const ByOperators&) = delete;
+
+ private:
+  bool outer_;
 };
 
 /// What a network is made for.

@@ -55,6 +55,16 @@ Tensor input(const NetworkContext& context, int64_t n, Rng& rng, at::ScalarType 
   return normal(rng, shape, type);
 }
 
+Tensor forward(Network& network, const Tensor& x, Rng& rng) {
+  RowNoise noise(rng.split(), {}, x.size(0));
+  return network.forward(x, noise);
+}
+
+Tensor run(Network& network, const Tensor& x, Rng& rng) {
+  RowNoise noise(rng.split(), {}, x.size(0));
+  return network.run(x, {}, noise);
+}
+
 std::vector<int64_t> output_shape(const NetworkContext& context, int64_t n) {
   std::vector<int64_t> shape = {n};
   shape.insert(shape.end(), context.out.begin(), context.out.end());
@@ -74,7 +84,7 @@ TEST_P(NetworkContract, MeetsItsOutputShape) {
   for (const NetworkContext& context : contexts(GetParam())) {
     auto network = make(context);
     for (int64_t n : {1, 3}) {
-      Tensor y = network->forward(input(context, n, rng), rng);
+      Tensor y = forward(*network, input(context, n, rng), rng);
       EXPECT_EQ(y.sizes(), at::IntArrayRef(output_shape(context, n)));
       EXPECT_TRUE(y.isfinite().all().item<bool>());
     }
@@ -92,7 +102,7 @@ TEST_P(NetworkContract, WeightsFollowFromTheGenerator) {
 TEST_P(NetworkContract, GradientReachesEveryWeight) {
   for (const NetworkContext& context : contexts(GetParam())) {
     auto network = make(context);
-    Tensor y = network->forward(input(context, 8, rng), rng);
+    Tensor y = forward(*network, input(context, 8, rng), rng);
     (y * normal(rng, y.sizes())).sum().backward();
     for (const auto& item : network->named_parameters()) {
       Tensor gradient = item.value().grad();
@@ -111,10 +121,10 @@ TEST_P(NetworkContract, RunsInMixedPrecisionAsFarAsBf16Rounds) {
     Tensor x = input(context, 8, rng);
     for (int i = 0; i < 2; ++i) {
       Rng a(2), b(2), c(2);
-      Tensor expected = network->forward(x, a);
-      EXPECT_TRUE(at::equal(network->run(x, {}, b), expected));
+      Tensor expected = forward(*network, x, a);
+      EXPECT_TRUE(at::equal(run(*network, x, b), expected));
       MixedPrecision on(true);
-      Tensor mixed = network->run(x, {}, c);
+      Tensor mixed = run(*network, x, c);
       EXPECT_EQ(mixed.scalar_type(), at::kFloat);
       EXPECT_FALSE(at::equal(mixed, expected));
       EXPECT_LT((mixed - expected).norm().item<double>(), 0.03 * expected.norm().item<double>());
@@ -130,11 +140,11 @@ TEST_P(NetworkContract, OutputBiasAddsToTheOutput) {
     network->eval();
     Tensor x = input(context, 3, rng), bias = at::zeros(context.out);
     network->set_output_bias(bias);
-    Tensor before = network->forward(x, rng);
+    Tensor before = forward(*network, x, rng);
     // The same in every pixel: all that a convolution can express.
     for (int64_t i = 0; i < bias.size(0); ++i) bias[i].fill_(0.5 * static_cast<double>(i) - 1);
     network->set_output_bias(bias);
-    Tensor added = (network->forward(x, rng) - before)[0];
+    Tensor added = (forward(*network, x, rng) - before)[0];
     EXPECT_LT(max_difference(added, bias), 1e-5);
   }
 }
@@ -145,7 +155,7 @@ TEST_P(NetworkContract, GradientMatchesCentralDifferences) {
     network->to(at::kDouble);
     network->eval();
     Tensor x = input(context, 2, rng, at::kDouble), weight = normal(rng, output_shape(context, 2));
-    auto value = [&] { return (network->forward(x, rng) * weight).sum(); };
+    auto value = [&] { return (forward(*network, x, rng) * weight).sum(); };
     EXPECT_LT(gradient_error(value, x), 1e-6);
   }
 }
@@ -157,9 +167,9 @@ TEST_P(NetworkContract, EvaluationTakesNoRandomNumbersAndStandsStill) {
     Tensor x = input(context, 3, rng);
     Bytes before = encode_tensors(state_of(*network));
     Rng one(1, "a"), other(2, "b");
-    EXPECT_TRUE(at::equal(network->forward(x, one), network->forward(x, other)));
-    Tensor alone = network->forward(x.narrow(0, 1, 1), one);
-    EXPECT_LT(max_difference(alone[0], network->forward(x, one)[1]), 1e-5) << "examples meet";
+    EXPECT_TRUE(at::equal(forward(*network, x, one), forward(*network, x, other)));
+    Tensor alone = forward(*network, x.narrow(0, 1, 1), one);
+    EXPECT_LT(max_difference(alone[0], forward(*network, x, one)[1]), 1e-5) << "examples meet";
     EXPECT_EQ(encode_tensors(state_of(*network)), before);
   }
 }
@@ -173,9 +183,9 @@ TEST(Network, DropoutActsWhileTrainingOnly) {
     NetworkContext context{{1, 9, 11}, {5}};
     auto network = networks().make(part, context, rng);
     Tensor x = input(context, 4, rng);
-    EXPECT_FALSE(at::equal(network->forward(x, rng), network->forward(x, rng))) << part.type;
+    EXPECT_FALSE(at::equal(forward(*network, x, rng), forward(*network, x, rng))) << part.type;
     network->eval();
-    EXPECT_TRUE(at::equal(network->forward(x, rng), network->forward(x, rng))) << part.type;
+    EXPECT_TRUE(at::equal(forward(*network, x, rng), forward(*network, x, rng))) << part.type;
   }
 }
 
@@ -188,7 +198,7 @@ TEST(Conv, DropoutFollowsEachHiddenConvolution) {
        {NetworkContext{{1, 9, 11}, {5}}, NetworkContext{{5}, {1, 1, 9, 11}, true}}) {
     auto network = networks().make(part, context, rng);
     Tensor x = input(context, 4, rng);
-    EXPECT_FALSE(at::equal(network->forward(x, rng), network->forward(x, rng)));
+    EXPECT_FALSE(at::equal(forward(*network, x, rng), forward(*network, x, rng)));
   }
 }
 
@@ -202,7 +212,7 @@ TEST(Mlp, IsTheComposition) {
   Tensor h = at::tanh(at::matmul(x, p["linear0.weight"].t()) + p["linear0.bias"]);
   h = at::tanh(at::matmul(h, p["linear1.weight"].t()) + p["linear1.bias"]);
   Tensor y = at::matmul(h, p["output.weight"].t()) + p["output.bias"];
-  EXPECT_LT(max_difference(network->forward(x, rng), y.view({6, 2, 5})), 1e-6);
+  EXPECT_LT(max_difference(forward(*network, x, rng), y.view({6, 2, 5})), 1e-6);
 }
 
 TEST(Mlp, MirrorReversesTheWidths) {
@@ -219,7 +229,7 @@ TEST(Mlp, NoHiddenLayersIsOneLinearMap) {
   auto network = networks().make({"mlp", parse_toml("sizes = []", "test")}, {{4}, {5}}, rng);
   EXPECT_EQ(network->named_parameters().size(), 2u);
   Tensor a = normal(rng, {1, 4}), b = normal(rng, {1, 4}), zero = at::zeros({1, 4});
-  auto f = [&](const Tensor& x) { return network->forward(x, rng) - network->forward(zero, rng); };
+  auto f = [&](const Tensor& x) { return forward(*network, x, rng) - forward(*network, zero, rng); };
   EXPECT_LT(max_difference(f(a + 2 * b), f(a) + 2 * f(b)), 1e-5);
 }
 
@@ -239,7 +249,7 @@ TEST(Conv, MirrorMeetsAnyImageExactly) {
           NetworkContext in{{channels, height, width}, {4}};
           NetworkContext out{{2}, {2, channels, height, width}, true};
           for (const auto& context : {in, out}) {
-            Tensor y = networks().make(part, context, rng)->forward(input(context, 2, rng), rng);
+            Tensor y = forward(*networks().make(part, context, rng), input(context, 2, rng), rng);
             EXPECT_EQ(y.sizes(), at::IntArrayRef(output_shape(context, 2)))
                 << kernel << ' ' << stride << ' ' << height << ' ' << width;
           }
@@ -254,9 +264,9 @@ TEST(Conv, OutputBiasIsTheMeanOverPixels) {
   auto network = networks().make(small("conv"), {{2}, {1, 3, 8, 8}, true}, rng);
   Tensor bias = normal(rng, {1, 3, 8, 8}), z = normal(rng, {1, 2});
   network->set_output_bias(at::zeros_like(bias));
-  Tensor before = network->forward(z, rng);
+  Tensor before = forward(*network, z, rng);
   network->set_output_bias(bias);
-  Tensor added = (network->forward(z, rng) - before)[0];
+  Tensor added = (forward(*network, z, rng) - before)[0];
   EXPECT_LT(max_difference(added, bias.mean({-2, -1}, true).expand_as(bias)), 1e-5);
 }
 

@@ -6,8 +6,42 @@
 
 namespace elbo {
 
-Tensor Network::run(const Tensor& x, const Tensor& previous, Rng& rng) {
-  return in_mixed_precision(x, [&] { return forward_after(x, previous, rng); });
+namespace {
+
+thread_local bool by_operators = false;
+
+}  // namespace
+
+ByOperators::ByOperators() : outer_(by_operators) { by_operators = true; }
+
+ByOperators::~ByOperators() { by_operators = outer_; }
+
+sequential::KernelNetwork& Network::kernels() const {
+  if (!kernels_) kernels_ = std::make_unique<sequential::KernelNetwork>(layers(), out_shape());
+  return *kernels_;
+}
+
+std::string Network::why_not_kernels() const {
+  return by_operators ? "operators are asked for" : kernels().why_not();
+}
+
+std::string why_not_kernels(const torch::nn::Module& module) {
+  for (const auto& item : module.named_modules()) {
+    const auto* network = dynamic_cast<const Network*>(item.value().get());
+    std::string why = network ? network->why_not_kernels() : "";
+    std::string name = item.key().empty() ? "network" : item.key();
+    if (!why.empty()) return fmt::format("the {} runs by LibTorch's operators: {}", name, why);
+  }
+  return "";
+}
+
+Tensor Network::run(const Tensor& x, const Tensor& previous, RowNoise& noise) {
+  bool is_fit = x.is_cpu() && x.scalar_type() == at::kFloat;
+  if (is_fit && why_not_kernels().empty()) {
+    Precision precision = is_mixed_precision() ? Precision::bf16 : Precision::f32;
+    return kernels().run(x, noise, is_training(), precision);
+  }
+  return in_mixed_precision(x, [&] { return forward_after(x, previous, noise); });
 }
 
 const Family<std::shared_ptr<Network>, const NetworkContext&, Rng&>& networks() {

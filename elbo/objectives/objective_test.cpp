@@ -37,9 +37,8 @@ struct Made {
     out.log_px = log_px;
     return out;
   }
-  Loss loss(const Pass& pass, const BoundWeights& weights = {}) const {
-    LossWeights given{at::scalar_tensor(weights.beta, at::kDouble), weights.free_bits};
-    return bounds().make("elbo")->loss(pass, {}, given);
+  Loss loss(const Pass& pass, const LossWeights& weights = {}) const {
+    return bounds().make("elbo")->loss(pass, weights);
   }
 };
 
@@ -145,7 +144,7 @@ TEST_P(BoundContract, LossIsFiniteAndReachesEveryParameter) {
     ObjectiveOptions objective;
     objective.bound = GetParam();
     auto players = make_players(objective, model);
-    Loss loss = players[0]->loss(batch, rng, weights_at(*players[0], {}));
+    Loss loss = players[0]->loss(batch, rng, {});
     EXPECT_EQ(loss.total.dim(), 0);
     loss.total.backward();
     for (const auto& item : model->named_parameters()) {
@@ -175,7 +174,7 @@ TEST(Player, SchedulesBeta) {
   batch.x = at::ones({2, 6});
   for (double epoch : {0.0, 2.5, 20.0}) {
     Time time{.step = 0, .epoch = epoch, .epochs = 40};
-    Loss loss = players[0]->loss(batch, rng, weights_at(*players[0], time));
+    Loss loss = players[0]->loss(batch, rng, time);
     double beta = 4 * std::min(epoch / 10, 1.0);
     EXPECT_NEAR(term(loss, "beta").item<double>(), beta, 1e-6);
     Tensor expected = (term(loss, "recon") + beta * term(loss, "kl")).mean();

@@ -5,6 +5,10 @@
 
 namespace elbo {
 
+Tensor Distribution::sample_from(const Tensor&) const {
+  fail(Code::usage, "the {} distribution is not drawn from normal noise", name());
+}
+
 Tensor Distribution::entropy() const {
   fail(Code::usage, "the {} distribution has no closed form for its entropy", name());
 }

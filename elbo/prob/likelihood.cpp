@@ -5,17 +5,43 @@
 
 #include "elbo/prob/autoregressive.h"
 #include "elbo/prob/bernoulli.h"
+#include "elbo/prob/kernel_nodes.h"
 #include "elbo/prob/normal.h"
 #include "elbo/tensor/convert.h"
 
 namespace elbo {
 
-std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
-  if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
+namespace {
+
+/// What the decoder puts out for z [.., Z]: [.., P, event...].
+Tensor decoded(const Decoder& decoder, const Tensor& z) {
   Tensor flat = decoder.forward(z.reshape({-1, z.size(-1)}), {});
   std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
   shape.insert(shape.end(), flat.sizes().begin() + 1, flat.sizes().end());
-  return distribution(flat.view(shape));
+  return flat.view(shape);
+}
+
+}  // namespace
+
+std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
+  if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
+  return distribution(decoded(decoder, z));
+}
+
+Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tensor& x,
+                            const Tensor& mask) const {
+  constexpr int64_t kRows = 2048;  // of a decoder's output, which stay in the cache
+  int64_t draws = std::max<int64_t>(1, kRows / std::max<int64_t>(1, z.size(1)));
+  if (!at::GradMode::is_enabled() && z.size(0) > draws) {
+    std::vector<Tensor> parts;
+    for (const Tensor& some : z.split(draws)) parts.push_back(log_prob(decoder, some, x, mask));
+    return at::cat(parts);
+  }
+  const LikelihoodKernels* kernels = likelihood_kernels(kernel(), isa());
+  bool is_fit = kernels && !decoder.is_autoregressive && is_kernel_tensor(z) &&
+                is_kernel_tensor(x) && (!mask.defined() || is_kernel_tensor(mask));
+  if (!is_fit) return given(decoder, z)->log_prob(x, mask);
+  return log_prob_by_kernel(*kernels, decoded(decoder, z), x, mask, own_parameter());
 }
 
 namespace {

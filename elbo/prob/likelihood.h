@@ -45,7 +45,12 @@ class Likelihood : public torch::nn::Module {
   /// p(x | z). z [K, B, Z] or [B, Z]; the distribution's batch is z's without the last dimension.
   /// The distribution refers to this likelihood and must not outlive it.
   std::unique_ptr<Distribution> given(const Decoder& decoder, const Tensor& z) const;
-  /// The name under which kernels/likelihood.h has it for the fused engine; empty if it has not.
+  /// log p(x | z), [K, B], nats, for z [K, B, Z]; x and mask [B, event...]. By a kernel where
+  /// kernels/likelihood.h has one and what it reads is in f32 on the CPU, else by given(). Where no
+  /// gradient is wanted, what the decoder puts out is held for some thousand rows at a time.
+  Tensor log_prob(const Decoder& decoder, const Tensor& z, const Tensor& x,
+                  const Tensor& mask) const;
+  /// The name under which kernels/likelihood.h has it; empty if it has not.
   virtual std::string kernel() const { return ""; }
   /// Its own parameter, a scalar, where it has one: LikelihoodRow::own.
   virtual Tensor own_parameter() const { return {}; }

@@ -29,8 +29,11 @@ DiagonalNormal::DiagonalNormal(Tensor mu, Tensor log_var, int64_t event_dims)
     : mu_(std::move(mu)), log_var_(std::move(log_var)), event_dims_(event_dims) {}
 
 Tensor DiagonalNormal::sample(Rng& rng, int64_t n) const {
-  Tensor noise =
-      normal(rng, with_draws(n, at::infer_size(mu_.sizes(), log_var_.sizes())), mu_.options());
+  return sample_from(
+      normal(rng, with_draws(n, at::infer_size(mu_.sizes(), log_var_.sizes())), mu_.options()));
+}
+
+Tensor DiagonalNormal::sample_from(const Tensor& noise) const {
   return at::addcmul(mu_, noise, (0.5 * log_var_).exp());
 }
 
@@ -49,11 +52,20 @@ Tensor DiagonalNormal::entropy() const {
 StandardNormal::StandardNormal(int64_t dimensions, at::TensorOptions options)
     : DiagonalNormal(at::zeros({dimensions}, options), at::zeros({dimensions}, options)) {}
 
+Tensor StandardNormal::log_prob(const Tensor& x, const Tensor& mask) const {
+  if (mask.defined()) return DiagonalNormal::log_prob(x, mask);
+  Tensor squares = x.square().sum(-1, /*keepdim=*/false, at::kDouble);
+  return -0.5 * (squares + static_cast<double>(x.size(-1)) * kLog2Pi);
+}
+
 FullNormal::FullNormal(Tensor mu, Tensor cholesky)
     : mu_(std::move(mu)), cholesky_(std::move(cholesky)) {}
 
 Tensor FullNormal::sample(Rng& rng, int64_t n) const {
-  Tensor noise = normal(rng, with_draws(n, mu_.sizes()), mu_.options());
+  return sample_from(normal(rng, with_draws(n, mu_.sizes()), mu_.options()));
+}
+
+Tensor FullNormal::sample_from(const Tensor& noise) const {
   return mu_ + at::matmul(cholesky_, noise.unsqueeze(-1)).squeeze(-1);
 }
 
@@ -77,6 +89,8 @@ Tensor FullNormal::entropy() const {
 Tensor PointMass::sample(Rng&, int64_t n) const {
   return at_.unsqueeze(0).expand(with_draws(n, at_.sizes()));
 }
+
+Tensor PointMass::sample_from(const Tensor& noise) const { return at_.expand(noise.sizes()); }
 
 Tensor PointMass::log_prob(const Tensor&, const Tensor&) const {
   fail(Code::usage,

@@ -15,6 +15,7 @@ class DiagonalNormal : public Distribution {
   std::string name() const override { return "diagonal normal"; }
   Tensor sample(Rng& rng, int64_t n) const override;
   bool reparameterised() const override { return true; }
+  Tensor sample_from(const Tensor& noise) const override;
   Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const override;
   Tensor mean() const override { return mu_; }
   Tensor variance() const override;
@@ -27,11 +28,13 @@ class DiagonalNormal : public Distribution {
   int64_t event_dims_;
 };
 
-/// N(0, I) over vectors: a DiagonalNormal whose KL is cheaper. mu, log_var: [Z] of zeros.
+/// N(0, I) over vectors: a DiagonalNormal whose KL and density are cheaper. mu, log_var: [Z] of
+/// zeros.
 class StandardNormal : public DiagonalNormal {
  public:
   explicit StandardNormal(int64_t dimensions, at::TensorOptions options = at::kFloat);
   std::string name() const override { return "standard normal"; }
+  Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const override;
 };
 
 /// Normal with full covariance Sigma = L L^T, L lower triangular with a positive diagonal.
@@ -43,6 +46,7 @@ class FullNormal : public Distribution {
   std::string name() const override { return "full-covariance normal"; }
   Tensor sample(Rng& rng, int64_t n) const override;
   bool reparameterised() const override { return true; }
+  Tensor sample_from(const Tensor& noise) const override;
   Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const override;
   Tensor mean() const override { return mu_; }
   Tensor variance() const override;  ///< the diagonal of Sigma
@@ -62,6 +66,7 @@ class PointMass : public Distribution {
   std::string name() const override { return "point"; }
   Tensor sample(Rng& rng, int64_t n) const override;
   bool reparameterised() const override { return true; }
+  Tensor sample_from(const Tensor& noise) const override;  ///< without regard to it
   Tensor log_prob(const Tensor& x, const Tensor& mask = {}) const override;
   Tensor mean() const override { return at_; }
   Tensor variance() const override;

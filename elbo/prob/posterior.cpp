@@ -1,9 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/prob/posterior.h"
 
+#include "elbo/prob/kernel_nodes.h"
+#include "elbo/prob/kl.h"
 #include "elbo/prob/normal.h"
 
 namespace elbo {
+namespace {
+
+/// With z = mu + L eps: log q = sum_j (1 - eps_j^2) / 2 - H(q). Nothing is lost by taking mu from z
+/// again.
+Tensor log_density(const Tensor& noise, const Tensor& entropy) {
+  Tensor squares = noise.square().sum(-1, /*keepdim=*/false, at::kDouble);
+  return 0.5 * (static_cast<double>(noise.size(-1)) - squares) - entropy;
+}
+
+/// [B, Z] where q's KL separates, else [B, 1].
+Tensor kl_from_normal(const Distribution& q, int64_t latent, at::TensorOptions options) {
+  StandardNormal p(latent, options);
+  if (!has_kl(q, p)) return {};
+  return dynamic_cast<const DiagonalNormal*>(&q) ? kl_per_dimension(q, p) : kl(q, p).unsqueeze(-1);
+}
+
+}  // namespace
+
+PosteriorDraws Posterior::draw(const Tensor& parameters, RowNoise& noise, int64_t k) const {
+  Tensor eps = noise.normal(k, latent_, parameters.options());
+  const PosteriorKernels* kernels = posterior_kernels(kernel(), isa());
+  if (kernels && is_kernel_tensor(parameters)) {
+    KernelDraws drawn = draw_by_kernel(*kernels, parameters, eps);
+    PosteriorDraws out{drawn.z, {}, drawn.kl.size(1) > 0 ? drawn.kl : Tensor()};
+    out.log_q = [this, kernels, drawn, eps, parameters] {
+      return kernels->has_noise ? log_density(eps, drawn.entropy)
+                                : given(parameters)->log_prob(drawn.z);
+    };
+    return out;
+  }
+  std::shared_ptr<Distribution> q = given(parameters);
+  Tensor z = q->sample_from(eps);
+  return {z, [q, z] { return q->log_prob(z); },
+          kl_from_normal(*q, latent_, parameters.options())};
+}
+
 namespace {
 
 /// Keeps standard deviations within e^-10 .. e^5, where exp and its gradient are finite.
@@ -11,26 +49,25 @@ Tensor bounded_log_var(const Tensor& raw) { return raw.clamp(-20, 10); }
 
 class DiagonalPosterior : public Posterior {
  public:
-  explicit DiagonalPosterior(int64_t latent) : latent_(latent) {}
+  using Posterior::Posterior;
   int64_t params() const override { return 2 * latent_; }
+  std::string kernel() const override { return "diagonal"; }
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
     auto parts = parameters.split(latent_, -1);
     return std::make_unique<DiagonalNormal>(parts[0], bounded_log_var(parts[1]));
   }
-
- private:
-  int64_t latent_;
 };
 
 /// The encoder puts out mu [Z], 2 log L_jj [Z] and the Z (Z - 1) / 2 entries below
 /// the diagonal row by row, so that one clamp serves both posteriors.
 class FullPosterior : public Posterior {
  public:
-  explicit FullPosterior(int64_t latent) : latent_(latent) {
+  explicit FullPosterior(int64_t latent) : Posterior(latent) {
     Tensor below = at::tril_indices(latent, latent, -1);
     place_ = below[0] * latent + below[1];
   }
   int64_t params() const override { return 2 * latent_ + latent_ * (latent_ - 1) / 2; }
+  std::string kernel() const override { return "full"; }
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
     auto parts = parameters.split_with_sizes({latent_, latent_, place_.size(0)}, -1);
     Tensor diagonal = (0.5 * bounded_log_var(parts[1])).exp();
@@ -42,7 +79,6 @@ class FullPosterior : public Posterior {
   }
 
  private:
-  int64_t latent_;
   /// Of the entries below the diagonal in a row-by-row matrix; where parameters last were, since
   /// copying it there would stop a graph's recording.
   mutable Tensor place_;
@@ -50,14 +86,12 @@ class FullPosterior : public Posterior {
 
 class PointPosterior : public Posterior {
  public:
-  explicit PointPosterior(int64_t latent) : latent_(latent) {}
+  using Posterior::Posterior;
   int64_t params() const override { return latent_; }
+  std::string kernel() const override { return "point"; }
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
     return std::make_unique<PointMass>(parameters);
   }
-
- private:
-  int64_t latent_;
 };
 
 template <class Member>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/prob/prior.h"
 
+#include "elbo/prob/mixture.h"
 #include "elbo/prob/normal.h"
 
 namespace elbo {
@@ -19,12 +20,15 @@ class NormalPrior : public Prior {
 
 }  // namespace
 
-const Family<std::shared_ptr<Prior>, int64_t>& priors() {
+const Family<std::shared_ptr<Prior>, const PriorContext&>& priors() {
   static const auto family = [] {
-    Family<std::shared_ptr<Prior>, int64_t> f("prior", "p(z), before x is seen");
-    f.row<NoOptions>(
-        "normal", "standard normal N(0, I)", "Kingma & Welling 2014",
-        [](const NoOptions&, int64_t latent) { return std::make_shared<NormalPrior>(latent); });
+    Family<std::shared_ptr<Prior>, const PriorContext&> f("prior", "p(z), before x is seen");
+    f.row<NoOptions>("normal", "standard normal N(0, I)", "Kingma & Welling 2014",
+                     [](const NoOptions&, const PriorContext& c) {
+                       return std::make_shared<NormalPrior>(c.latent);
+                     });
+    f.row<VampOptions>("vamp", "a mixture of the posteriors of learned pseudo-inputs",
+                       "Tomczak & Welling 2018", make_vamp_prior);
     return f;
   }();
   return family;

@@ -79,8 +79,8 @@ Tensor posterior_draws(const std::vector<Encoding>& encodings, Rng& rng, int64_t
 }
 
 Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options, Rng& rng) {
-  EvalMode mode(*run.trained.model);
-  Model& model = mode.model();
+  Model& model = *run.trained.model;
+  EvalMode mode(model);
   const int64_t size = latent_size(model);
   ELBO_CHECK(z.dim() >= 1 && z.size(-1) == size, Code::data,
              "latents of shape {}, but the model has {}", shape_text(z.sizes().vec()),
@@ -115,7 +115,7 @@ Samples sample(const Run& run, const SampleOptions& options) {
   Samples out;
   {
     EvalMode mode(*run.trained.model);
-    out.z = at::cat(mode.model().sample_prior(rng, options.count, options.temperature), -1);
+    out.z = at::cat(run.trained.model->sample_prior(rng, options.count, options.temperature), -1);
     out.z = out.z.to(at::kCPU);
   }
   out.x = decode(run, out.z, options);
@@ -131,8 +131,8 @@ Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
 Codes encode(const Run& run, const Dataset& data, std::span<const int64_t> rows,
              const EncodeOptions& options, Noise& noise) {
   check_rows(rows, data, "rows");
-  EvalMode mode(*run.trained.model);
-  Model& model = mode.model();
+  Model& model = *run.trained.model;
+  EvalMode mode(model);
   Rng& rng = noise.encode;
   std::vector<Tensor> means, deviation, draws, labels;
   for_each_prepared(

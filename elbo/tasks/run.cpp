@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "elbo/nets/network.h"
 #include "elbo/tensor/convert.h"
 
 namespace elbo {
@@ -31,6 +32,15 @@ void settle_for_autoencoder(ResolvedConfig& resolved) {
   resolved.config.train.stop_on = "recon";
   resolved.values["train"]["stop_on"] = "recon";
   resolved.origins["train.stop_on"] = "model";
+}
+
+/// A bound of several draws is what its model is watched by.
+void settle_for_bound(ResolvedConfig& resolved) {
+  bool has_iwae = bound_samples(resolved.config.objective) > 1;
+  if (!has_iwae || resolved.config.train.stop_on != "neg_elbo") return;
+  resolved.config.train.stop_on = "iwae";
+  resolved.values["train"]["stop_on"] = "iwae";
+  resolved.origins["train.stop_on"] = "objective";
 }
 
 }  // namespace
@@ -63,27 +73,22 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   plan.fresh.model = make_model(config.model, plan.data.schema, rng);
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
   plan.fresh.model->to(parse_device(config.device));
-  plan.engine = engine_for(config.train.engine, config.objective, *plan.fresh.model);
-  plan.precision = precision_for(config.train.precision, plan.engine);
-  if (config.train.engine == "auto" && plan.engine == "autograd") {
-    plan.why.push_back("not the fused engine: " +
-                       why_not_fused(config.objective, *plan.fresh.model));
-  }
-  if (at::Device device = parse_device(config.device); !device.is_cpu()) {
-    size_t players = make_players(config.objective, plan.fresh.model).size();
-    std::string why_not = why_not_replayed(players, device);
-    plan.why.push_back(why_not.empty() ? "steps are replayed from a graph"
-                                       : "steps are not replayed from a graph: " + why_not);
-  }
+  settle_for_bound(plan.resolved);
+  make_players(config.objective, plan.fresh.model);  // refuses what does not go together
+  plan.precision = precision_for(config.train.precision);
+  plan.by_operators = why_not_kernels(*plan.fresh.model);
+  if (!plan.by_operators.empty()) plan.why.push_back(plan.by_operators);
   return plan;
 }
 
 namespace {
 
+/// samples: draws of the bound that is maximised.
 std::map<std::string, double> held_out_terms(Model& model, const Pipeline& pipeline,
-                                             const Dataset& data) {
+                                             const Dataset& data, int64_t samples) {
   std::map<std::string, double> out;
-  for (const Metric& m : evaluate(model, pipeline, data, EvalOptions{}, 0).metrics) {
+  EvalOptions options{.samples = samples > 1 ? samples : 0};
+  for (const Metric& m : evaluate(model, pipeline, data, options, 0).metrics) {
     out[m.name] = m.value;
   }
   return out;
@@ -99,7 +104,9 @@ TrainContext context_of(const Plan& plan, const Path& folder, TrainListener* lis
           static_cast<uint64_t>(config.seed),
           parse_device(config.device),
           folder,
-          held_out_terms,
+          [samples = bound_samples(config.objective)](Model& m, const Pipeline& p, const Dataset& d) {
+            return held_out_terms(m, p, d, samples);
+          },
           listener,
           stop};
 }
@@ -165,7 +172,12 @@ Value config_values(const Path& folder) {
   ELBO_CHECK(std::filesystem::exists(config), Code::usage,
              "{} is no run folder: it has no config.toml\nName a folder that `elbo train` made.",
              folder.string());
-  return parse_toml(read_text(config), config.string());
+  Value out = parse_toml(read_text(config), config.string());
+  // Of runs from before there was one engine.
+  if (out.find("train")) {
+    for (const char* key : {"engine", "check_engine"}) out["train"].erase(key);
+  }
+  return out;
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ struct Plan {
   ResolvedConfig resolved;
   DataSource data;
   std::vector<std::string> why;          ///< what was decided from the data
-  std::string engine;                    ///< that will make the steps
-  Precision precision = Precision::f32;  ///< of its products
+  std::string by_operators;              ///< why kernels do not run all networks; empty: they do
+  Precision precision = Precision::f32;  ///< of networks' products
   TrainedModel fresh;                    ///< untrained, its pipeline fitted
 };
 

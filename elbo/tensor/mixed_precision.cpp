@@ -39,6 +39,8 @@ MixedPrecision::MixedPrecision(bool is_on) : before_(is_mixed) { is_mixed = is_o
 
 MixedPrecision::~MixedPrecision() { is_mixed = before_; }
 
+bool is_mixed_precision() { return is_mixed; }
+
 Tensor in_mixed_precision(const Tensor& x, const std::function<Tensor()>& network) {
   if (!is_mixed) return network();
   Autocast autocast(x.device().type());

@@ -21,9 +21,11 @@ class MixedPrecision {
   bool before_;
 };
 
+/// Whether a MixedPrecision that is on lives on this thread.
+bool is_mixed_precision();
+
 /// What network() makes of x, in x's type. Where MixedPrecision is on, network() runs under
-/// LibTorch's autocast to bf16 on x's device, which keeps no copies of weights: those would be a
-/// recorded step's own. For Network::run().
+/// LibTorch's autocast to bf16 on x's device. For Network::run().
 Tensor in_mixed_precision(const Tensor& x, const std::function<Tensor()>& network);
 
 }  // namespace elbo

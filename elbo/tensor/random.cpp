@@ -5,6 +5,7 @@
 
 #include "elbo/core/error.h"
 #include "elbo/core/rng_fill.h"
+#include "elbo/tensor/memory.h"
 #include "elbo/tensor/threads.h"
 
 namespace elbo {
@@ -13,8 +14,6 @@ namespace {
 std::span<float> span_of(const Tensor& t) {
   return {t.data_ptr<float>(), static_cast<size_t>(t.numel())};
 }
-
-thread_local NoiseTape* tape_in_use = nullptr;
 
 /// Our own numbers, which are f32.
 template <class Draw>
@@ -34,103 +33,46 @@ at::Generator generator_on(at::Device device, Rng& rng) {
   return out;
 }
 
-void fill_normal(Rng& rng, Tensor& out) {
-  if (!out.is_cpu()) {
-    out.normal_(0, 1, generator_on(out.device(), rng));
-  } else {
-    fill_on_cpu(out, [&](std::span<float> drawn) { rng.normal(drawn); });
-  }
-}
-
-void fill_uniform(Rng& rng, Tensor& out) {
-  if (!out.is_cpu()) {
-    out.uniform_(0, 1, generator_on(out.device(), rng));
-  } else {
-    fill_on_cpu(out, [&](std::span<float> drawn) { rng.uniform(drawn); });
-  }
-}
-
-Tensor draw(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, NoiseTape::Fill fill) {
-  at::NoGradGuard no_grad;
-  if (tape_in_use) return tape_in_use->next(rng, shape, options, fill);
-  Tensor out = at::empty(shape, options);
-  fill(rng, out);
-  return out;
-}
-
-/// draw(rng.at(rows[b]), b, row b of out [B, n]) for every b.
+/// draw(rng.at(rows[b]), b) for every b.
 template <class Draw>
-void for_each_row(const Rng& rng, const Tensor& rows, const Tensor& out, int64_t n, Draw draw) {
+void for_each_row(const Rng& rng, const Tensor& rows, Draw draw) {
   constexpr int64_t kRows = 8;
-  const int64_t* row = rows.data_ptr<int64_t>();
-  float* x = out.data_ptr<float>();
-  share_loop((rows.size(0) + kRows - 1) / kRows, [&](int64_t turn) {
-    for (int64_t b = turn * kRows; b < std::min(rows.size(0), (turn + 1) * kRows); ++b) {
-      draw(rng.at(static_cast<uint64_t>(row[b])), b, std::span<float>(x + b * n, size_t(n)));
+  const int64_t *row = rows.data_ptr<int64_t>(), n = rows.size(0);
+  share_loop((n + kRows - 1) / kRows, [&](int64_t turn) {
+    for (int64_t b = turn * kRows; b < std::min(n, (turn + 1) * kRows); ++b) {
+      draw(rng.at(static_cast<uint64_t>(row[b])), b);
     }
   });
+}
+
+/// Row b of [B, n].
+std::span<float> row_of(const Tensor& t, int64_t b) {
+  int64_t n = t.numel() / t.size(0);
+  return {t.data_ptr<float>() + b * n, static_cast<size_t>(n)};
 }
 
 }  // namespace
 
 Tensor normal(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
-  return draw(rng, shape, options, fill_normal);
+  at::NoGradGuard no_grad;
+  Tensor out = at::empty(shape, options);
+  if (!out.is_cpu()) return out.normal_(0, 1, generator_on(out.device(), rng));
+  fill_on_cpu(out, [&](std::span<float> drawn) { rng.normal(drawn); });
+  return out;
 }
 
 Tensor uniform(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
-  return draw(rng, shape, options, fill_uniform);
-}
-
-NoiseTape::Use::Use(NoiseTape& tape) {
-  ELBO_ASSERT(!tape_in_use);
-  tape.given_ = 0;
-  tape_in_use = &tape;
-}
-
-NoiseTape::Use::~Use() {
-  tape_in_use->is_recorded_ = true;
-  tape_in_use = nullptr;
-}
-
-Tensor NoiseTape::next(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, Fill fill) {
-  if (!is_recorded_) {
-    Draw draw{rng.at(rng.step()), fill, at::empty(shape, options)};
-    fill(rng, draw.noise);
-    draws_.push_back(draw);
-    ++given_;
-    return draw.noise.clone();  // what the work makes of it must not reach the tape
-  }
-  bool is_known = given_ < draws_.size() && draws_[given_].fill == fill &&
-                  draws_[given_].noise.sizes() == shape;
-  ELBO_CHECK(is_known, Code::failure, "replayed work draws other noise than what was recorded");
-  return draws_[given_++].noise;
-}
-
-std::map<uint64_t, Rng> NoiseTape::redraw(uint64_t step) {
   at::NoGradGuard no_grad;
-  std::map<uint64_t, Rng> by_key;
-  for (Draw& draw : draws_) {
-    auto it = by_key.try_emplace(draw.rng.key(), draw.rng.at(step)).first;
-    draw.fill(it->second, draw.noise);
-  }
-  return by_key;
-}
-
-bool NoiseTape::can_redraw(const Rng& after) {
-  std::vector<Tensor> drawn;
-  for (const Draw& draw : draws_) drawn.push_back(draw.noise.clone());
-  auto by_key = redraw(after.step());
-  for (size_t i = 0; i < drawn.size(); ++i) {
-    if (!at::equal(drawn[i], draws_[i].noise)) return false;
-  }
-  Rng own = after, redrawn = by_key.try_emplace(after.key(), after.at(after.step())).first->second;
-  return own.uniform() == redrawn.uniform();
+  Tensor out = at::empty(shape, options);
+  if (!out.is_cpu()) return out.uniform_(0, 1, generator_on(out.device(), rng));
+  fill_on_cpu(out, [&](std::span<float> drawn) { rng.uniform(drawn); });
+  return out;
 }
 
 Tensor uniform_by_row(const Rng& rng, const Tensor& rows, int64_t n, at::Device device) {
   if (!device.is_cpu()) return uniform_by_row_by_operators(rng, rows.to(device), n);
   Tensor out = at::empty({rows.size(0), n}, at::kFloat);
-  for_each_row(rng, rows, out, n, [](Rng own, int64_t, std::span<float> x) { own.uniform(x); });
+  for_each_row(rng, rows, [&](Rng own, int64_t b) { own.uniform(row_of(out, b)); });
   return out;
 }
 
@@ -169,13 +111,42 @@ Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
   }
   Tensor chance = (has_bytes ? p : p.to(at::kFloat)).contiguous();
   Tensor out = at::empty(p.sizes(), at::kFloat);
-  for_each_row(rng, rows, out, n, [&](Rng own, int64_t b, std::span<float> x) {
+  for_each_row(rng, rows, [&](Rng own, int64_t b) {
+    std::span<float> x = row_of(out, b);
     if (has_bytes) return own.bernoulli({chance.data_ptr<uint8_t>() + b * n, x.size()}, x);
     const float* threshold = chance.data_ptr<float>() + b * n;
     own.uniform(x);
     for (int64_t i = 0; i < n; ++i) x[size_t(i)] = x[size_t(i)] < threshold[i] ? 1.0f : 0.0f;
   });
   return out;
+}
+
+RowNoise::RowNoise(const Rng& rng, const Tensor& examples, int64_t n)
+    : rng_(rng), examples_(examples.defined() ? examples : at::arange(n)) {}
+
+Tensor RowNoise::uniform(int64_t n, at::TensorOptions options) {
+  at::NoGradGuard no_grad;
+  return uniform_by_row(rng_.split(), examples_, n).to(options);
+}
+
+Tensor RowNoise::normal(int64_t k, int64_t n, at::TensorOptions options) {
+  at::NoGradGuard no_grad;
+  int64_t rows = this->rows();
+  Tensor out = reused_empty({k, rows, n});
+  float* to = out.data_ptr<float>();
+  for_each_row(rng_.split(), examples_, [&](Rng own, int64_t row) {
+    if (k == 1) return own.normal({to + row * n, static_cast<size_t>(n)});
+    std::vector<float> drawn(static_cast<size_t>(k * n));
+    own.normal(drawn);
+    for (int64_t i = 0; i < k; ++i) std::copy_n(&drawn[size_t(i * n)], n, to + (i * rows + row) * n);
+  });
+  return out.to(options);
+}
+
+/// A draw's number stands above the 48 bits that an example's may have.
+RowNoise RowNoise::draws(int64_t k) {
+  Tensor number = at::arange(k).bitwise_left_shift(48).unsqueeze(1);
+  return {rng_.split(), (number + examples_.unsqueeze(0)).flatten(), 0};
 }
 
 }  // namespace elbo

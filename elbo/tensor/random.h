@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
-#include <vector>
-
 #include "elbo/core/rng.h"
 #include "elbo/tensor/torch.h"
 
@@ -24,45 +21,26 @@ Tensor uniform_by_row_by_operators(const Rng& rng, const Tensor& rows, int64_t n
 /// is; p is f32, or bytes that stand for p / 255. rows [B] i64 on the CPU.
 Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p);
 
-/// The noise of work that is recorded at one step and replayed at others. While a Use of the tape
-/// lives, normal() and uniform() on this thread give out the tape's tensors in turn: those of the
-/// first Use are drawn then, later ones find what redraw() left in them.
-///
-///     NoiseTape tape;
-///     { NoiseTape::Use use(tape); work(rng.at(1)); }
-///     tape.redraw(2);
-///     { NoiseTape::Use use(tape); work(rng.at(1)); }   // draws what work(rng.at(2)) would
-class NoiseTape {
+/// Noise for the rows of a batch, keyed by the example that a row shows and never by its place, so
+/// that an example meets the same numbers in whatever batch it stands. Each call draws other
+/// numbers than the one before.
+class RowNoise {
  public:
-  using Fill = void (*)(Rng& rng, Tensor& out);
-
-  class Use {
-   public:
-    explicit Use(NoiseTape& tape);
-    ~Use();
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-  };
-
-  /// Draws everything anew, as the same work would at that step; returns the generators as that
-  /// leaves them.
-  std::map<uint64_t, Rng> redraw(uint64_t step);
-  /// Whether redraw() gives what was drawn, and leaves the Rng that the work was given as the work
-  /// did. It does not where the work draws from it by other means, or at a step of its own choice.
-  bool can_redraw(const Rng& after);
-  /// The next tensor in turn, which fill() would draw: for normal() and uniform().
-  Tensor next(Rng& rng, at::IntArrayRef shape, at::TensorOptions options, Fill fill);
+  /// examples [N] i64 on the CPU; undefined: rows show the examples 0 .. n - 1.
+  RowNoise(const Rng& rng, const Tensor& examples, int64_t n);
+  int64_t rows() const { return examples_.size(0); }
+  /// [N, n] uniform on [0, 1).
+  Tensor uniform(int64_t n, at::TensorOptions options = at::kFloat);
+  /// [K, N, n] standard normals: K draws of n for each row.
+  Tensor normal(int64_t k, int64_t n, at::TensorOptions options = at::kFloat);
+  /// For the K N rows that K draws make of these, draw after draw.
+  RowNoise draws(int64_t k);
+  /// A generator for what is not drawn by row.
+  Rng split() { return rng_.split(); }
 
  private:
-  struct Draw {
-    Rng rng;
-    Fill fill;
-    Tensor noise;
-  };
-
-  std::vector<Draw> draws_;
-  size_t given_ = 0;  // in this Use
-  bool is_recorded_ = false;
+  Rng rng_;
+  Tensor examples_;
 };
 
 }  // namespace elbo

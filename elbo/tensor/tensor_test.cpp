@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/memory.h"
 #include "elbo/tensor/mixed_precision.h"
 #include "elbo/tensor/random.h"
 #include "elbo/tensor/tensor_file.h"
@@ -40,26 +41,80 @@ TEST(Random, BernoulliByRowIsUniformByRowBelowTheChance) {
                         bernoulli_by_row(rng, rows, p.transpose(1, 2).contiguous())));
 }
 
-TEST(Threads, LoopsGoWhereTheOneThreadSends) {
+TEST(Threads, LoopsGoToTheInnermostWorkers) {
   auto sum = [] {
     std::atomic<int64_t> out = 0;
     share_loop(100, [&](int64_t i) { out += i; });
     return out.load();
   };
   EXPECT_EQ(sum(), 4950);
-  int64_t seen = 0;
+  EXPECT_EQ(workers().team().size(), 1);
+  int before = at::get_num_threads();
+  Workers three(3), two(2);
   {
-    OneThread one([&](int64_t turns, const auto& turn) { seen += turns, one_by_one(turns, turn); });
+    WithWorkers guard(three);
+    EXPECT_EQ(&workers(), &three);
     EXPECT_EQ(at::get_num_threads(), 1);
     EXPECT_EQ(sum(), 4950);
     {
-      OneThread inner;
+      WithWorkers inner(two, /*one_libtorch_thread=*/false);
+      EXPECT_EQ(&workers(), &two);
       EXPECT_EQ(sum(), 4950);
     }
-    EXPECT_EQ(sum(), 4950);
+    EXPECT_EQ(&workers(), &three);
   }
-  EXPECT_EQ(sum(), 4950);
-  EXPECT_EQ(seen, 200);
+  EXPECT_EQ(at::get_num_threads(), before);
+  EXPECT_EQ(workers().team().size(), 1);
+}
+
+TEST(Threads, EveryWorkerHasScratchOfItsOwn) {
+  Workers all(3);
+  all.reserve(100);
+  all.team().each(30, [&](int member, int64_t i) { all.scratch(member)[99] = float(i); });
+  for (int m = 1; m < 3; ++m) EXPECT_GE(std::abs(all.scratch(m) - all.scratch(m - 1)), 100);
+}
+
+TEST(Memory, ComesAgainWhenItIsLetGo) {
+  Tensor a = reused_empty({3, 50});
+  void* first = a.data_ptr();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
+  EXPECT_NE(reused_empty({3, 50}).data_ptr(), first);
+  Tensor view = a.narrow(0, 1, 1);
+  a = Tensor();
+  EXPECT_NE(reused_empty({3, 50}).data_ptr(), first) << "a view still holds it";
+  view = Tensor();
+  EXPECT_EQ(reused_empty({150}).data_ptr(), first);
+  EXPECT_EQ(reused_empty({0, 4}).sizes(), at::IntArrayRef({0, 4}));
+  EXPECT_EQ(reused_empty({2}, at::kDouble).scalar_type(), at::kDouble);
+}
+
+TEST(RowNoise, AnExampleMeetsTheSameNumbersInAnyBatch) {
+  auto noise = [](std::vector<int64_t> examples) {
+    auto n = std::ssize(examples);
+    return RowNoise(Rng(1, "noise"), at::tensor(examples, at::kLong), n);
+  };
+  RowNoise both = noise({7, 3}), one = noise({3});
+  Tensor z = both.normal(5, 30), own = one.normal(5, 30);
+  EXPECT_TRUE(at::equal(z.select(1, 1), own.select(1, 0)));
+  EXPECT_FALSE(at::equal(z.select(1, 1), z.select(1, 0)));
+  EXPECT_FALSE(at::equal(z[0], z[1]));
+  Tensor u = both.uniform(70), again = both.uniform(70);
+  EXPECT_TRUE(at::equal(u[1], one.uniform(70)[0]));
+  EXPECT_FALSE(at::equal(u, again));
+  RowNoise draws = both.draws(4);  // of example e's draw k: row 2 k + e
+  EXPECT_EQ(draws.rows(), 8);
+  Tensor of_draws = draws.uniform(9);
+  RowNoise alone = noise({3});
+  for (int i = 0; i < 3; ++i) alone.split();  // as many draws as `both` has made
+  EXPECT_TRUE(at::equal(of_draws[3], alone.draws(4).uniform(9)[1]));
+  for (int64_t i = 1; i < 8; ++i) EXPECT_FALSE(at::equal(of_draws[0], of_draws[i])) << i;
+}
+
+TEST(RowNoise, DrawsAreStandardNormal) {
+  RowNoise noise(Rng(2, "noise"), {}, 500);
+  Tensor z = noise.normal(20, 7);
+  EXPECT_LT(testing::standard_errors_off(z.view({-1, 7}), at::zeros({7})), 5);
+  EXPECT_LT(testing::standard_errors_off(z.view({-1, 7}).square(), at::ones({7})), 5);
 }
 
 TEST(Random, ByRowHasTheSameBitsByOperators) {
@@ -72,58 +127,6 @@ TEST(Random, ByRowHasTheSameBitsByOperators) {
           << seed << " " << n;
     }
   }
-}
-
-/// Work that draws two kinds of noise from two streams, in turn.
-Tensor noisy_work(Rng rng) {
-  Rng other = rng.stream("other");
-  Tensor a = normal(rng, {3, 50}), b = uniform(other, {7}), c = uniform(rng, {70}).mul_(2);
-  return at::cat({a.flatten(), b, c, normal(other, {5}, at::kDouble)});
-}
-
-TEST(NoiseTape, RedrawsWhatTheSameWorkWouldDraw) {
-  Rng rng(1, "tape");
-  NoiseTape tape;
-  for (uint64_t step : {4, 5, 9, 4}) {
-    Tensor expected = noisy_work(rng.at(step));
-    tape.redraw(step);  // of nothing at first
-    NoiseTape::Use use(tape);
-    EXPECT_TRUE(at::equal(noisy_work(rng.at(4)), expected)) << step;
-  }
-}
-
-TEST(NoiseTape, KnowsWhatItCannotRedraw) {
-  auto can_redraw = [](const std::function<void(Rng&)>& then) {
-    Rng rng = Rng(1, "tape").at(4);
-    NoiseTape tape;
-    NoiseTape::Use use(tape);
-    normal(rng, {3});
-    then(rng);
-    return tape.can_redraw(rng);
-  };
-  EXPECT_TRUE(can_redraw([](Rng&) {}));
-  EXPECT_TRUE(can_redraw([](Rng& rng) { normal(rng, {3}); }));
-  EXPECT_FALSE(can_redraw([](Rng& rng) { rng.below(3); }));
-  EXPECT_FALSE(can_redraw([](Rng& rng) { rng.below(3), normal(rng, {3}); }));
-  EXPECT_FALSE(can_redraw([](Rng& rng) { rng = rng.at(7), normal(rng, {3}); }));
-}
-
-TEST(NoiseTape, RefusesWorkThatDrawsOtherNoise) {
-  auto error_after = [](const std::function<void(Rng&)>& work) {
-    Rng rng(1);
-    NoiseTape tape;
-    {
-      NoiseTape::Use use(tape);
-      normal(rng, {3});
-    }
-    NoiseTape::Use use(tape);
-    return error_of([&] { work(rng); });
-  };
-  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {3}); }), "");
-  std::string refusal = "failure: replayed work draws other noise than what was recorded";
-  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {4}); }), refusal);
-  EXPECT_EQ(error_after([](Rng& rng) { uniform(rng, {3}); }), refusal);
-  EXPECT_EQ(error_after([](Rng& rng) { normal(rng, {3}), normal(rng, {3}); }), refusal);
 }
 
 TEST(Convert, RoundTripsEveryType) {

@@ -6,27 +6,36 @@
 namespace elbo {
 namespace {
 
-thread_local const ShareLoop* share_in_use = nullptr;
+thread_local Workers* workers_in_use = nullptr;
 
 }  // namespace
 
-void one_by_one(int64_t turns, const std::function<void(int64_t)>& turn) {
-  for (int64_t i = 0; i < turns; ++i) turn(i);
+void Workers::reserve(int64_t floats) {
+  if (scratch_[0].size() >= floats) return;
+  for (Buffer& b : scratch_) b = Buffer(floats);
 }
 
-OneThread::OneThread(ShareLoop share)
-    : before_(at::get_num_threads()), share_(std::move(share)), outer_(share_in_use) {
-  at::set_num_threads(1);
-  share_in_use = &share_;
+Workers& workers() {
+  if (workers_in_use) return *workers_in_use;
+  thread_local Workers alone(1);
+  return alone;
 }
 
-OneThread::~OneThread() {
-  share_in_use = outer_;
+WithWorkers::WithWorkers(Workers& workers, bool one_libtorch_thread)
+    : before_(at::get_num_threads()), outer_(workers_in_use) {
+  if (one_libtorch_thread) at::set_num_threads(1);
+  workers_in_use = &workers;
+}
+
+WithWorkers::~WithWorkers() {
+  workers_in_use = outer_;
   at::set_num_threads(before_);
 }
 
 void share_loop(int64_t turns, const std::function<void(int64_t)>& turn) {
-  if (share_in_use) return (*share_in_use)(turns, turn);
+  if (workers_in_use) {
+    return workers_in_use->team().each(turns, [&](int, int64_t i) { turn(i); });
+  }
   at::parallel_for(0, turns, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) turn(i);
   });

@@ -2,45 +2,45 @@
 #include "elbo/train/ema.h"
 
 #include <algorithm>
+#include <map>
 
 #include "elbo/kernels/update.h"
-#include "elbo/tensor/threads.h"
 #include "elbo/train/weights.h"
 
 namespace elbo {
 
-namespace {
-
-void average(float share, const float* from, int64_t n, float* to) {
-  constexpr int64_t kPiece = 16384;
-  share_loop((n + kPiece - 1) / kPiece, [&](int64_t i) {
-    int64_t at = i * kPiece;
-    update_kernels(isa()).average(share, to + at, from + at, std::min(kPiece, n - at));
-  });
-}
-
-}  // namespace
-
 Ema::Ema(const Model& model, double decay) : decay_(decay) {
-  if (decay > 0) shadow_ = copy_of(state_of(model));
+  if (decay == 0) return;
+  shadow_ = copy_of(state_of(model));
+  std::map<std::string, Tensor> by_name(shadow_.begin(), shadow_.end());
+  for (const auto& item : model.named_parameters()) {
+    parameters_.push_back({item.value(), by_name.at(item.key())});
+  }
+  for (const auto& item : model.named_buffers()) {
+    buffers_.push_back({item.value(), by_name.at(item.key())});
+  }
 }
 
-void Ema::update(const Model& model, int64_t step) {
-  if (!is_on()) return;
+void Ema::begin(int64_t step) {
   auto t = static_cast<double>(step);
-  double decay = std::min(decay_, (1 + t) / (10 + t));
+  share_ = 1 - std::min(decay_, (1 + t) / (10 + t));
+  for (Pair& p : parameters_) p.is_followed = false;
+}
+
+void Ema::follow(size_t parameter, int64_t offset, int64_t count) {
+  Pair& p = parameters_[parameter];
+  if (offset == 0) p.is_followed = true;
+  update_kernels(isa()).average(static_cast<float>(share_), p.shadow.data_ptr<float>() + offset,
+                                p.live.data_ptr<float>() + offset, count);
+}
+
+void Ema::finish() {
+  if (!is_on()) return;
   at::NoGradGuard no_grad;
-  NamedTensors live = state_of(model);
-  for (size_t i = 0; i < live.size(); ++i) {
-    const Tensor& from = live[i].second;
-    Tensor& to = shadow_[i].second;
-    if (!from.is_floating_point()) {
-      to.copy_(from);
-    } else if (from.is_cpu() && from.scalar_type() == at::kFloat && from.is_contiguous()) {
-      average(static_cast<float>(1 - decay), from.data_ptr<float>(), from.numel(),
-              to.data_ptr<float>());
-    } else {
-      to.lerp_(from, 1 - decay);
+  for (const auto* pairs : {&parameters_, &buffers_}) {
+    for (const Pair& p : *pairs) {
+      if (p.is_followed) continue;
+      p.live.is_floating_point() ? p.shadow.lerp_(p.live, share_) : p.shadow.copy_(p.live);
     }
   }
 }

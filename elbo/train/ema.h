@@ -14,11 +14,22 @@ class Ema {
   Ema(const Model& model, double decay);
   bool is_on() const { return decay_ > 0; }
   const NamedTensors& shadow() const { return shadow_; }
-  void update(const Model& model, int64_t step);
+  /// Before the weights are moved at that step.
+  void begin(int64_t step);
+  /// Elements [offset, offset + count) of a parameter (as Model::parameters() counts them), in f32 on
+  /// the CPU, have been moved.
+  void follow(size_t parameter, int64_t offset, int64_t count);
+  /// After all have been moved: what follow() was not told of.
+  void finish();
 
  private:
-  double decay_;
+  struct Pair {
+    Tensor live, shadow;
+    bool is_followed = false;
+  };
+  double decay_, share_ = 0;
   NamedTensors shadow_;
+  std::vector<Pair> parameters_, buffers_;
 };
 
 /// Puts the averaged weights into the model for as long as it lives.

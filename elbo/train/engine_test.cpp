@@ -37,7 +37,7 @@ class ToyPlayer : public Player {
         loss_(std::move(loss)) {}
   std::string name() const override { return name_; }
   torch::nn::Module& module() override { return *own_; }
-  Loss loss(const Batch&, Rng&, const Tensor&) override {
+  Loss loss(const Batch&, Rng&, const Time&) override {
     Tensor total = loss_(own_->w, other_->w);
     own_->looks.add_(1), other_->looks.add_(1);
     return {total, {{name_ + "_loss", total.detach()}}};
@@ -56,12 +56,11 @@ struct Game {
   LossFn model_loss = [](const Tensor& m, const Tensor& c) { return (m * c).sum(); };
   LossFn critic_loss = [](const Tensor& c, const Tensor& m) { return (c * m.square()).sum(); };
 
-  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"},
-                                 RecordGraph record = nullptr) const {
+  std::unique_ptr<Engine> engine(const EngineOptions& options = {.optimizer = "sgd"}) const {
     std::vector<std::unique_ptr<Player>> players;
     players.push_back(std::make_unique<ToyPlayer>("model", model, critic, model_loss));
     players.push_back(std::make_unique<ToyPlayer>("critic", critic, model, critic_loss));
-    return make_autograd_engine(std::move(players), options, std::move(record));
+    return std::make_unique<Engine>(std::move(players), options);
   }
   StepResult step(Engine& engine) const {
     Rng rng(1);
@@ -99,10 +98,6 @@ TEST(Players, NoneMovesWhereOneIsNotFinite) {
     EXPECT_EQ(game.model->looks.item<float>(), 0) << result.broken;
     EXPECT_EQ(game.critic->looks.item<float>(), 0) << result.broken;
   }
-}
-
-TEST(Players, AreNotRecordedTogether) {
-  EXPECT_THROW(Game().engine({.optimizer = "sgd"}, record_calls), Error);
 }
 
 TEST(Players, AreClippedEachByItsOwnNorm) {
@@ -143,12 +138,9 @@ TEST(Players, NetworksMultiplyInBf16NoLongerThanAStep) {
 }
 
 TEST(Precision, IsAsAskedAndAutoPaysWithAmxAlone) {
-  for (const char* engine : {"fused", "autograd"}) {
-    EXPECT_EQ(precision_for("f32", engine), Precision::f32);
-    EXPECT_EQ(precision_for("bf16", engine), Precision::bf16);
-  }
-  EXPECT_EQ(precision_for("auto", "autograd"), Precision::f32);
-  EXPECT_EQ(precision_for("auto", "fused"), isa() == Isa::amx ? Precision::bf16 : Precision::f32);
+  EXPECT_EQ(precision_for("f32"), Precision::f32);
+  EXPECT_EQ(precision_for("bf16"), Precision::bf16);
+  EXPECT_EQ(precision_for("auto"), isa() == Isa::amx ? Precision::bf16 : Precision::f32);
 }
 
 TEST(Players, StateHoldsCriticsButNotTheModelsWeights) {

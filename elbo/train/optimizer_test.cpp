@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "elbo/tensor/random.h"
 #include "elbo/tensor/testing.h"
 #include "elbo/train/weights.h"
 
@@ -56,6 +57,7 @@ const Problem kProblems[] = {
 void step(Optimizer& optimizer, Tensor& p, Tensor (*value)(const Tensor&), double lr) {
   p.mutable_grad() = Tensor();
   value(p).backward();
+  optimizer.gradient_norm();
   optimizer.step(lr);
 }
 
@@ -100,27 +102,32 @@ TEST_P(EveryOptimizer, MovesNothingAtLearningRateZero) {
   EXPECT_TRUE(at::equal(p, before));
 }
 
-/// A number's place and the optimizer's state after steps, by operators, along some gradients of
-/// which one is bad and skipped.
-std::vector<Tensor> by_operators(const Part& part, const std::vector<double>& gradients) {
-  Tensor p = at::full({1}, 2.0, at::kDouble);
-  auto optimizer = optimizers().make(part, {p});
-  for (double g : gradients) {
-    p.mutable_grad() = at::full({1}, g, at::kDouble);
-    optimizer->step_by_operators(at::full({}, 0.1, at::kDouble),
-                                 at::full({}, !std::isfinite(g), at::kBool));
+// In f64 operators move the parameters, in f32 kernels.
+TEST_P(EveryOptimizer, KernelsMoveAsOperatorsDo) {
+  Rng rng(4, "optimizer");
+  Tensor start = normal(rng, {40000});  // several pieces
+  Tensor p = start.clone(), q = start.to(at::kDouble);
+  auto kernels = optimizers().make(GetParam(), {p}), operators = optimizers().make(GetParam(), {q});
+  for (int i = 0; i < 5; ++i) {
+    p.mutable_grad() = normal(rng, {40000});
+    q.mutable_grad() = p.grad().to(at::kDouble);
+    EXPECT_NEAR(kernels->gradient_norm(), operators->gradient_norm(), 1e-3);
+    kernels->step(0.01, 0.5), operators->step(0.01, 0.5);
   }
-  std::vector<Tensor> out = {p};
-  for (auto& [name, tensor] : optimizer->state()) out.push_back(tensor);
-  return out;
+  EXPECT_LT(max_difference(p, q.to(at::kFloat)), 1e-5);
 }
 
-TEST_P(EveryOptimizer, SkipsAStepAsIfItHadNeverCome) {
-  auto without = by_operators(GetParam(), {0.5, -1.5, 3}),
-       with = by_operators(GetParam(), {0.5, NAN, -1.5, INFINITY, 3});
-  for (size_t i = 0; i < without.size(); ++i) {
-    EXPECT_TRUE(at::equal(without[i], with[i])) << without[i] << with[i];
-  }
+TEST(Optimizer, TellsOfEveryElementItMovedOnce) {
+  Tensor p = at::zeros({40000}), q = at::zeros({3});
+  auto sgd = optimizers().make("sgd", {p, q});
+  p.mutable_grad() = at::ones({40000});  // q has none
+  EXPECT_NEAR(sgd->gradient_norm(), 200, 1e-4);
+  std::vector<Tensor> seen = {at::zeros({40000}), at::zeros({3})};
+  uint32_t version = p._version();
+  sgd->step(1, 1, [&](size_t i, int64_t at, int64_t n) { seen[i].narrow(0, at, n).add_(1); });
+  EXPECT_TRUE(at::equal(seen[0], at::ones({40000})) && at::equal(seen[1], at::ones({3})));
+  EXPECT_TRUE(at::equal(p, -at::ones({40000})) && at::equal(q, at::zeros({3})));
+  EXPECT_NE(p._version(), version);
 }
 
 // 1 - 0.9999999 is not 1 - 0.9999999f: the first step would be 8 % short.
@@ -129,6 +136,7 @@ TEST(Adam, FirstStepHasTheLengthOfTheRateForDecaysNearOne) {
     Tensor p = at::zeros({1}, at::kFloat);
     auto adam = optimizers().make(part_of("adam", {{"beta2", beta2}}), {p});
     p.mutable_grad() = at::full({1}, 3.0F);
+    adam->gradient_norm();
     adam->step(0.01);
     EXPECT_NEAR(p.item<double>(), -0.01, 1e-6) << beta2;
   }
@@ -144,6 +152,7 @@ std::vector<double> path(const Part& part, double start, const std::vector<doubl
   std::vector<double> out;
   for (double g : gradients) {
     p.mutable_grad() = at::full({1}, g, at::kDouble);
+    optimizer->gradient_norm();
     optimizer->step(lr);
     out.push_back(p.item<double>());
   }

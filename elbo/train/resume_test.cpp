@@ -32,7 +32,7 @@ struct Setup {
   double ema = 0, clip = 0;
   int64_t patience = 0;
   Part schedule = "constant";
-  std::string engine = "auto", precision = "auto";
+  std::string precision = "auto";
   int threads = 1;
 };
 
@@ -44,7 +44,6 @@ TrainOptions options_of(const Setup& setup) {
   out.clip = setup.clip;
   out.patience = setup.patience;
   out.lr_schedule = setup.schedule;
-  out.engine = setup.engine;
   out.precision = setup.precision;
   return out;
 }
@@ -63,8 +62,8 @@ const std::vector<Setup>& setups() {
       {"sgd", part_with("sgd", "momentum", 0.9), small_network(0.2), 0.9},
       {"rmsprop", part_with("rmsprop", "momentum", 0.5), small_network(0, "batch"), 0, 0.5, 2},
       {"adamw", "adamw", small_network(0.3, "batch"), 0.8, 1, 1, "cosine"},
-      {"bf16", "adam", small_network(0.2), 0, 0, 0, "constant", "autograd", "bf16"},
-      {"images", "adam", convolutions(), 0.9, 0, 0, "constant", "fused", "auto", 2},
+      {"bf16", "adam", small_network(0.2), 0, 0, 0, "constant", "bf16"},
+      {"images", "adam", convolutions(), 0.9, 0, 0, "constant", "auto", 2},
   };
   return all;
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "elbo/data/device_batches.h"
+#include "elbo/kernels/peak.h"
+#include "elbo/nets/network.h"
 #include "elbo/tensor/threads.h"
 #include "elbo/train/checkpoint.h"
 #include "elbo/train/ema.h"
-#include "elbo/train/engine_check.h"
 #include "elbo/train/weights.h"
 
 namespace elbo {
@@ -27,13 +30,8 @@ void TrainOptions::fields(Fields& f) {
   f("patience", patience, "stop after this many epochs without improvement; 0 never", at_least(0));
   f("stop_on", stop_on, "the validation term that decides on best/ and on stopping");
   f("checkpoint_seconds", checkpoint_seconds, "seconds between checkpoints", at_least(0));
-  f("engine", engine,
-    "how steps are made: fused is fast, autograd runs everything, auto is fused where it can be",
-    {"auto", "fused", "autograd"});
-  f("check_engine", check_engine, "compare the fused engine with autograd before training");
   f("precision", precision,
-    "numbers that products multiply; weights and sums are f32. auto is bf16 for the fused engine "
-    "on AMX, else f32",
+    "numbers that products multiply; weights and sums are f32. auto is bf16 on AMX, else f32",
     {"auto", "f32", "bf16"});
   f("tensorboard", tensorboard, "write TensorBoard events into the run folder");
 }
@@ -70,11 +68,10 @@ class Trainer {
   Ending run(bool resume) {
     remove_leftovers(c_.folder);
     if (!resume) start();
-    std::string engine = engine_for(c_.train.engine, c_.objective, model_);
-    precision_ = precision_for(c_.train.precision, engine);
-    engine_ = make_engine(engine, c_.objective, c_.trained.model,
-                          {c_.train.optimizer, c_.train.clip, precision_});
-    if (c_.train.check_engine) compare_engines();
+    EngineOptions options{c_.train.optimizer, c_.train.clip, precision_for(c_.train.precision)};
+    engine_ = std::make_unique<Engine>(make_players(c_.objective, c_.trained.model), options);
+    by_kernels_ = why_not_kernels(model_).empty();
+    if (by_kernels_) peak_ = measure_peak(workers_.team(), options.precision);
     ema_ = std::make_unique<Ema>(model_, c_.train.ema);
     if (resume) load();
     if (!resume) check_stopping();
@@ -127,29 +124,6 @@ class Trainer {
     }
   }
 
-  void compare_engines() {
-    std::string why_not = why_not_fused(c_.objective, model_);
-    ELBO_CHECK(why_not.empty(), Code::usage,
-               "train.check_engine: the fused engine cannot train this: {}\nSet "
-               "train.check_engine = false.",
-               why_not);
-    auto copy = [&] {
-      Rng rng(c_.seed, "train/check");
-      auto out = make_model(c_.trained.options, c_.trained.schema, rng);
-      out->to(c_.device);
-      assign(state_of(*out), state_of(model_), "copy");
-      return out;
-    };
-    auto batch = [&](int64_t number) {
-      std::vector<int64_t> rows(static_cast<size_t>(std::min(c_.train.batch, data_.size())));
-      std::iota(rows.begin(), rows.end(), 0);
-      for (int64_t& row : rows) row = (row + number * c_.train.batch) % data_.size();
-      return prepare(rows, 0);
-    };
-    EngineOptions options{c_.train.optimizer, 0, precision_};
-    note(check_engines(c_.objective, options, copy, batch, rng_.stream("check")));
-  }
-
   /// A name that is no term should not cost an epoch before it is found out.
   void check_stopping() {
     ELBO_CHECK(c_.data.valid || c_.train.patience == 0, Code::usage,
@@ -179,8 +153,7 @@ class Trainer {
   }
 
   bool run_steps(const std::vector<int64_t>& order) {
-    std::optional<OneThread> one_thread;
-    if (ShareLoop share = engine_->share()) one_thread.emplace(std::move(share));
+    WithWorkers guard(workers_, /*one_libtorch_thread=*/by_kernels_);
     auto started = Clock::now();
     double before = progress_.epoch_seconds;
     operations_ = 0;
@@ -208,14 +181,18 @@ class Trainer {
               static_cast<double>(c_.train.epochs)};
     Rng rng = rng_.at(static_cast<uint64_t>(progress_.step));
     double lr = c_.train.lr * lr_schedule_(time) * progress_.lr_factor;
-    const StepResult& result = engine_->step(batch, rng, time, lr);
+    Moved moved;
+    if (ema_->is_on()) {
+      ema_->begin(progress_.step + 1);
+      moved = [this](size_t p, int64_t offset, int64_t n) { ema_->follow(p, offset, n); };
+    }
+    const StepResult& result = engine_->step(batch, rng, time, lr, moved);
     ++progress_.step;
     operations_ += result.operations;
-    if (!result.note.empty()) note(result.note);
     if (!result.finite) return after_bad_step(result);
     ++progress_.step_in_epoch;
     progress_.bad_in_a_row = 0;
-    ema_->update(model_, progress_.step);
+    ema_->finish();
     progress_.sums.add(result.names, result.means, end - begin);
     if (c_.listener) {
       c_.listener->on_step(progress_.epoch + 1, progress_.step_in_epoch, steps_,
@@ -270,9 +247,7 @@ class Trainer {
                        progress_.sums.means()};
     record.examples_per_second =
         static_cast<double>(data_.size()) / std::max(progress_.epoch_seconds, 1e-9);
-    if (double peak = engine_->peak(); peak > 0) {
-      record.share_of_peak = operations_ / std::max(operation_seconds_, 1e-9) / peak;
-    }
+    if (peak_ > 0) record.share_of_peak = operations_ / std::max(operation_seconds_, 1e-9) / peak_;
     record.terms["lr_factor"] = progress_.lr_factor;
     record.terms["skipped_steps"] = static_cast<double>(progress_.skipped);
     progress_.epoch_seconds = 0;
@@ -384,7 +359,9 @@ class Trainer {
   Rng rng_;
   Schedule lr_schedule_;
   int64_t steps_;
-  Precision precision_ = Precision::f32;  // of the engine's products
+  Workers workers_{at::get_num_threads()};
+  bool by_kernels_ = false;  // whether kernels run all networks
+  double peak_ = 0;          // operations a second that the workers could do; 0: not known
   Progress progress_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DeviceBatches> device_batches_;  // null where batches are made on the CPU

@@ -28,8 +28,6 @@ struct TrainOptions {
   int64_t patience = 0;
   std::string stop_on = "neg_elbo";
   double checkpoint_seconds = 30;
-  std::string engine = "auto";
-  bool check_engine = false;
   std::string precision = "auto";
   bool tensorboard = false;
   void fields(Fields& f);

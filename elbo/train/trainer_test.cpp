@@ -63,7 +63,9 @@ TEST(Ema, IsTheDecayedMeanOfWhatItSaw) {
   at::NoGradGuard no_grad;
   for (int step = 1; step <= 50; ++step) {
     for (auto& [name, t] : state_of(*module)) t.add_(normal(rng, t.sizes()));
-    ema.update(*module, step);
+    ema.begin(step);
+    if (step % 2) ema.follow(0, 0, module->parameters()[0].numel());
+    ema.finish();
     double decay = std::min(0.7, (1.0 + step) / (10 + step));
     NamedTensors live = state_of(*module);
     for (size_t i = 0; i < live.size(); ++i) {
@@ -87,28 +89,6 @@ TEST(Ema, AveragedWeightsStandInOnlyForAWhile) {
   EXPECT_TRUE(equal(state_of(*module), live));
 }
 
-TEST_F(TrainerTest, ComparesTheEnginesWhenAsked) {
-  TrainOptions options = small_options();
-  options.epochs = 1;
-  options.check_engine = true;
-  TrainContext context = small_run(folder, options);
-  Recorder recorder;
-  watch(context, recorder);
-  train(context, false);
-  ASSERT_EQ(recorder.notes.size(), 1u);
-  EXPECT_TRUE(recorder.notes[0].starts_with("engines agree: terms to ")) << recorder.notes[0];
-}
-
-TEST_F(TrainerTest, SaysWhyThereAreNoTwoEnginesToCompare) {
-  TrainOptions options = small_options();
-  options.check_engine = true;
-  TrainContext context = small_run(folder, options);
-  context.trained.model->to(at::kDouble);  // as a model on another device would be
-  std::string error = error_of([&] { train(context, false); });
-  EXPECT_TRUE(error.starts_with("usage: train.check_engine: the fused engine cannot")) << error;
-  EXPECT_NE(error.find("Set train.check_engine = false"), std::string::npos) << error;
-}
-
 TEST_F(TrainerTest, BestHoldsTheAveragedWeightsAndLastTheLiveOnes) {
   TrainOptions options = small_options();
   options.epochs = 1;
@@ -130,7 +110,7 @@ class LinearPlayer : public Player {
   }
   std::string name() const override { return "model"; }
   torch::nn::Module& module() override { return module_; }
-  Loss loss(const Batch&, Rng&, const Tensor&) override {
+  Loss loss(const Batch&, Rng&, const Time&) override {
     return {(slope_ * module_.parameters()[0]).sum(), {}};
   }
 
@@ -145,9 +125,9 @@ Tensor step_with_clip(double clip, StepResult& result) {
   players.push_back(std::make_unique<LinearPlayer>(at::tensor({3.0F, 4.0F})));
   torch::nn::Module& module = players[0]->module();
   Tensor w = module.parameters()[0];
-  auto engine = make_autograd_engine(std::move(players), {"sgd", clip});
+  Engine engine(std::move(players), {"sgd", clip});
   Rng rng(1);
-  result = engine->step({}, rng, {}, 0.5);
+  result = engine.step({}, rng, {}, 0.5);
   return w.detach().clone();
 }
 
