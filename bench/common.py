@@ -12,6 +12,8 @@ import tempfile
 import results
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+MNIST = ROOT / "datasets" / "mnist" / "train-images-idx3-ubyte.gz"
+OUR_PEER = ROOT / "bench" / "peers" / "vae_torch.py"
 # The peers' recipe: every step costs the same work.
 PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")
 FORCED = {  # by --isa, for both sides: elbo, ATen and torch.compile, oneDNN under both its names, MKL
@@ -65,12 +67,20 @@ def arguments(description):
     return parser.parse_args()
 
 
+def write_npy(path, kind, rows, columns, content):
+    """An .npy file of the bytes of numbers of a kind such as |u1, without NumPy."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header += " " * (63 - (len(header) + 10) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + content)
+
+
 class Died(Exception):
     """A program did not end well; the message says which and how."""
 
 
 class Bench:
     """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
+    turn = 0  # which of the repeats is measured, for seeds
 
     def __init__(self, a):
         forced = forced_isa(a.isa, os.environ)
@@ -119,8 +129,7 @@ class Bench:
     def train(self, data, *options, **how):
         """Trains and returns the lines of metrics.jsonl; how: see train_command."""
         run = self.run_folder()
-        command = self.train_command(data, run, "--quiet", *options, **how)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.output(self.train_command(data, run, "--quiet", *options, **how))
         return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     def has_peer(self, script):
@@ -140,19 +149,19 @@ class Bench:
         command = [self.python, str(self.peers / script), "--threads", str(self.threads), *map(str, options)]
         return json.loads(self.output(command).splitlines()[-1])
 
-    def engines(self, measure):
-        """{side: function to a figure} of both engines, the fused one also in bf16 where machine and program have
-        it; measure(engine, dtype) makes the function."""
-        sides = {"elbo, fused engine": measure("fused", "f32")}
+    def precisions(self, measure):
+        """{side: function to a figure} of ours, also in bf16 where machine and program have it; measure(dtype) makes
+        the function."""
+        sides = {"elbo": measure("f32")}
         if "bf16" in self.dtypes:
-            sides["elbo, fused engine, bf16"] = measure("fused", "bf16")
-        return {**sides, "elbo, autograd engine": measure("autograd", "f32")}
+            sides["elbo, bf16"] = measure("bf16")
+        return sides
 
-    def torch_modes(self, measure):
-        """{side: function to a figure} of torch_vae.py at each setting that is the best somewhere; measure(mode)
-        makes the function. Its autocast to bf16 runs only beside our own bf16: without instructions for it, it is
-        several times slower than f32."""
-        if not self.has_peer("torch_vae.py"):
+    def torch_modes(self, measure, script="torch_vae.py"):
+        """{side: function to a figure} of a script at each setting that is the best somewhere; measure(mode) makes the
+        function. Its autocast to bf16 runs only beside our own bf16: without instructions for it, it is several times
+        slower than f32."""
+        if not self.has_peer(script):
             return {}
         sides = {"PyTorch, fused Adam": measure("fused"), "PyTorch, fused Adam, compiled": measure("compile")}
         if "bf16" in self.dtypes:
@@ -160,11 +169,24 @@ class Bench:
             sides["PyTorch, bf16 autocast, compiled"] = measure("compile-amp")
         return sides
 
+    def beside_torch(self, benchmark, data, options, peers_options, case=""):
+        """Rows of the seconds of the second of two epochs of the peers' recipe on "mnist" or an .npy file: `elbo train`
+        and vae_torch.py, each with its own options."""
+        def ours(dtype):
+            return lambda: seconds_of_last_epoch(
+                self.train(data, "--valid", "0", "--epochs", "2", *PLAIN, *options, dtype=dtype))
+
+        def peer(mode):
+            return lambda: self.peer(OUR_PEER, "--data", MNIST if data == "mnist" else data, "--mode", mode,
+                                     *peers_options)["epoch_s"]
+
+        return self.compare(benchmark, "s", {**self.precisions(ours), **self.torch_modes(peer, OUR_PEER)}, case)
+
     def compare(self, benchmark, unit, sides, case=""):
         """Measures {side: function to a figure}, each side in turn; prints and returns a row for each. One of the
         others that dies is left out, with a word; one of ours ends it all."""
         figures = {side: [] for side in sides}
-        for _ in range(self.repeats):
+        for self.turn in range(self.repeats):
             for side in list(figures):
                 try:
                     figures[side].append(sides[side]())

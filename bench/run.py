@@ -15,7 +15,7 @@ import results
 from common import Bench, arguments
 
 BY_DEFAULT = ("dense", "conv", "start", "memory", "busy", "bound")
-BENCHMARKS = BY_DEFAULT + ("quality", "target", "scaling", "pythae")
+BENCHMARKS = BY_DEFAULT + ("deep", "table", "full", "vamp", "iwae", "quality", "target", "scaling", "pythae")
 
 
 def chosen(names):
