@@ -1,11 +1,13 @@
 """What the programs of this folder share: running all sides in turn, and what is printed and kept."""
 import argparse
+import contextlib
 import datetime
 import itertools
 import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 
@@ -64,7 +66,16 @@ def arguments(description):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--isa", choices=FORCED, help="hold both sides to a lower instruction set than the machine has")
     parser.add_argument("--csv", help="merge the figures into this file")
-    return parser.parse_args()
+    parser.add_argument("--against", metavar="BUILD", help="another build folder, measured in place of the peers")
+    parser.add_argument("--against-options", default="", metavar="'..'", help="what its `elbo train` is given besides")
+    a = parser.parse_args()
+    if a.against and a.csv:
+        parser.error("--csv keeps what is measured beside the peers, --against measures something else")
+    return a
+
+
+def program_of(build):
+    return str(pathlib.Path(build).resolve() / "app" / "cli" / "elbo")
 
 
 def write_npy(path, kind, rows, columns, content):
@@ -80,11 +91,14 @@ class Died(Exception):
 
 class Bench:
     """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
+    options, before = (), None  # of `elbo train`; program and options of --against
     turn = 0  # which of the repeats is measured, for seeds
 
     def __init__(self, a):
         forced = forced_isa(a.isa, os.environ)
-        self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
+        self.elbo = program_of(a.build)
+        if a.against:
+            self.before = program_of(a.against), tuple(shlex.split(a.against_options))
         self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
         self.numbers, self.folder = itertools.count(1), tempfile.TemporaryDirectory()
@@ -124,7 +138,7 @@ class Bench:
 
     def train_command(self, data, run, *options, dtype="f32", threads=None):
         return [self.elbo, "train", str(data), "--threads", str(threads or self.threads), "--no-report", "-o", str(run),
-                "--set", f"train.precision={dtype}", *options]
+                "--set", f"train.precision={dtype}", *options, *self.options]
 
     def train(self, data, *options, **how):
         """Trains and returns the lines of metrics.jsonl; how: see train_command."""
@@ -133,7 +147,9 @@ class Bench:
         return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     def has_peer(self, script):
-        """Whether a peer's script, of the peers' folder or our own, can run."""
+        """Whether a peer's script, of the peers' folder or our own, can run and is to."""
+        if self.before:
+            return False
         found = (self.peers / script).exists()
         if not found:
             print(f"no peer at {self.peers / script}")
@@ -182,9 +198,32 @@ class Bench:
 
         return self.compare(benchmark, "s", {**self.precisions(ours), **self.torch_modes(peer, OUR_PEER)}, case)
 
+    @contextlib.contextmanager
+    def the_other_build(self):
+        """Within it `elbo` is what --against names."""
+        ours = self.elbo, self.options
+        self.elbo, self.options = self.before
+        try:
+            yield
+        finally:
+            self.elbo, self.options = ours
+
+    def beside_the_other_build(self, sides):
+        """Each side of ours, and the same of the build before; no others."""
+        def before(measure):
+            def figure():
+                with self.the_other_build():
+                    return measure()
+            return figure
+
+        ours = {side: measure for side, measure in sides.items() if results.is_ours(side)}
+        return {**ours, **{results.before(side): before(measure) for side, measure in ours.items()}}
+
     def compare(self, benchmark, unit, sides, case=""):
         """Measures {side: function to a figure}, each side in turn; prints and returns a row for each. One of the
         others that dies is left out, with a word; one of ours ends it all."""
+        if self.before:
+            sides = self.beside_the_other_build(sides)
         figures = {side: [] for side in sides}
         for self.turn in range(self.repeats):
             for side in list(figures):

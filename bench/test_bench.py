@@ -13,6 +13,7 @@ import deep
 import full
 import iwae
 import memory
+import quality
 import results
 import run
 import scaling_chart
@@ -169,6 +170,47 @@ class Machine(unittest.TestCase):
                           "PyTorch, bf16 autocast, compiled": "compile-amp"})
         bench.dtypes = ("f32",)
         self.assertEqual(common.Bench.precisions(bench, str), {"elbo": "f32"})
+
+
+class OtherBuild(unittest.TestCase):
+    """--against: ours in turn with the same of another build, and no peers."""
+
+    def setUp(self):
+        self.bench = object.__new__(common.Bench)
+        self.bench.repeats, self.bench.circumstances, self.bench.dtypes = 2, HERE, ("f32", "bf16")
+        self.bench.threads, self.bench.numbers = 2, iter(range(100))
+        self.bench.folder = types.SimpleNamespace(name="/nowhere")
+        self.bench.elbo, self.bench.before = "now", ("then", ("--engine", "fused"))
+        self.asked = []
+        for name in ("common.tell", "builtins.print"):
+            patched = unittest.mock.patch(name)
+            patched.start()
+            self.addCleanup(patched.stop)
+
+    def test_takes_turns_with_its_own_options_at_the_same_seeds(self):
+        def train(*options, dtype):
+            elbo, *command = self.bench.train_command("mnist", "run", *options, dtype=dtype)
+            self.asked.append((elbo, dtype, command[command.index("--seed") + 1], "--engine" in command))
+            return [{"split": "test", "neg_elbo": 100.0}]
+        self.bench.train = lambda data, *options, dtype: train(*options, dtype=dtype)
+        found = quality.run(self.bench)
+        self.assertEqual([row["side"] for row in found],
+                         ["elbo", "elbo, bf16", "elbo, before", "elbo, before, bf16"])
+        self.assertEqual(self.asked, [(elbo, dtype, seed, elbo == "then") for seed in "01" for elbo in ("now", "then")
+                                      for dtype in ("f32", "bf16")])
+        self.assertEqual(self.bench.elbo, "now")
+
+    def test_is_what_ours_is_set_against_and_may_die(self):
+        def figure():
+            if self.bench.elbo == "then" and dies:
+                raise common.Died("no such option")
+            return 3.0 if self.bench.elbo == "then" else 2.0
+        dies = False
+        sides = {"elbo": figure, "torch": lambda: 1.0}
+        self.assertEqual(ratios(self.bench.compare("dense", "s", sides)), {"elbo": "1.50", "elbo, before": "1.50"})
+        dies = True
+        self.assertEqual(ratios(self.bench.compare("dense", "s", sides)), {"elbo": ""})
+        self.assertEqual(self.bench.elbo, "now")
 
 
 class BesideTorch(unittest.TestCase):
