@@ -1,17 +1,21 @@
 """What the programs of this folder share: running all sides in turn, and what is printed and kept."""
 import argparse
+import contextlib
 import datetime
 import itertools
 import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 
 import results
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+MNIST = ROOT / "datasets" / "mnist" / "train-images-idx3-ubyte.gz"
+OUR_PEER = ROOT / "bench" / "peers" / "vae_torch.py"
 # The peers' recipe: every step costs the same work.
 PLAIN = ("--lr", "1e-3", "--lr-schedule", "constant", "--ema", "0")
 FORCED = {  # by --isa, for both sides: elbo, ATen and torch.compile, oneDNN under both its names, MKL
@@ -62,7 +66,23 @@ def arguments(description):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--isa", choices=FORCED, help="hold both sides to a lower instruction set than the machine has")
     parser.add_argument("--csv", help="merge the figures into this file")
-    return parser.parse_args()
+    parser.add_argument("--against", metavar="BUILD", help="another build folder, measured in place of the peers")
+    parser.add_argument("--against-options", default="", metavar="'..'", help="what its `elbo train` is given besides")
+    a = parser.parse_args()
+    if a.against and a.csv:
+        parser.error("--csv keeps what is measured beside the peers, --against measures something else")
+    return a
+
+
+def program_of(build):
+    return str(pathlib.Path(build).resolve() / "app" / "cli" / "elbo")
+
+
+def write_npy(path, kind, rows, columns, content):
+    """An .npy file of the bytes of numbers of a kind such as |u1, without NumPy."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header += " " * (63 - (len(header) + 10) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + content)
 
 
 class Died(Exception):
@@ -71,10 +91,14 @@ class Died(Exception):
 
 class Bench:
     """One run of benchmarks: where things are, what holds for all its figures, and how they are taken."""
+    options, before = (), None  # of `elbo train`; program and options of --against
+    turn = 0  # which of the repeats is measured, for seeds
 
     def __init__(self, a):
         forced = forced_isa(a.isa, os.environ)
-        self.elbo = str(pathlib.Path(a.build).resolve() / "app" / "cli" / "elbo")
+        self.elbo = program_of(a.build)
+        if a.against:
+            self.before = program_of(a.against), tuple(shlex.split(a.against_options))
         self.peers, self.python = pathlib.Path(a.peers), a.python
         self.repeats, self.threads, self.csv = a.repeats, a.threads, a.csv
         self.numbers, self.folder = itertools.count(1), tempfile.TemporaryDirectory()
@@ -114,17 +138,18 @@ class Bench:
 
     def train_command(self, data, run, *options, dtype="f32", threads=None):
         return [self.elbo, "train", str(data), "--threads", str(threads or self.threads), "--no-report", "-o", str(run),
-                "--set", f"train.precision={dtype}", *options]
+                "--set", f"train.precision={dtype}", *options, *self.options]
 
     def train(self, data, *options, **how):
         """Trains and returns the lines of metrics.jsonl; how: see train_command."""
         run = self.run_folder()
-        command = self.train_command(data, run, "--quiet", *options, **how)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.output(self.train_command(data, run, "--quiet", *options, **how))
         return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
     def has_peer(self, script):
-        """Whether a peer's script, of the peers' folder or our own, can run."""
+        """Whether a peer's script, of the peers' folder or our own, can run and is to."""
+        if self.before:
+            return False
         found = (self.peers / script).exists()
         if not found:
             print(f"no peer at {self.peers / script}")
@@ -140,19 +165,19 @@ class Bench:
         command = [self.python, str(self.peers / script), "--threads", str(self.threads), *map(str, options)]
         return json.loads(self.output(command).splitlines()[-1])
 
-    def engines(self, measure):
-        """{side: function to a figure} of both engines, the fused one also in bf16 where machine and program have
-        it; measure(engine, dtype) makes the function."""
-        sides = {"elbo, fused engine": measure("fused", "f32")}
+    def precisions(self, measure):
+        """{side: function to a figure} of ours, also in bf16 where machine and program have it; measure(dtype) makes
+        the function."""
+        sides = {"elbo": measure("f32")}
         if "bf16" in self.dtypes:
-            sides["elbo, fused engine, bf16"] = measure("fused", "bf16")
-        return {**sides, "elbo, autograd engine": measure("autograd", "f32")}
+            sides["elbo, bf16"] = measure("bf16")
+        return sides
 
-    def torch_modes(self, measure):
-        """{side: function to a figure} of torch_vae.py at each setting that is the best somewhere; measure(mode)
-        makes the function. Its autocast to bf16 runs only beside our own bf16: without instructions for it, it is
-        several times slower than f32."""
-        if not self.has_peer("torch_vae.py"):
+    def torch_modes(self, measure, script="torch_vae.py"):
+        """{side: function to a figure} of a script at each setting that is the best somewhere; measure(mode) makes the
+        function. Its autocast to bf16 runs only beside our own bf16: without instructions for it, it is several times
+        slower than f32."""
+        if not self.has_peer(script):
             return {}
         sides = {"PyTorch, fused Adam": measure("fused"), "PyTorch, fused Adam, compiled": measure("compile")}
         if "bf16" in self.dtypes:
@@ -160,11 +185,47 @@ class Bench:
             sides["PyTorch, bf16 autocast, compiled"] = measure("compile-amp")
         return sides
 
+    def beside_torch(self, benchmark, data, options, peers_options, case=""):
+        """Rows of the seconds of the second of two epochs of the peers' recipe on "mnist" or an .npy file: `elbo train`
+        and vae_torch.py, each with its own options."""
+        def ours(dtype):
+            return lambda: seconds_of_last_epoch(
+                self.train(data, "--valid", "0", "--epochs", "2", *PLAIN, *options, dtype=dtype))
+
+        def peer(mode):
+            return lambda: self.peer(OUR_PEER, "--data", MNIST if data == "mnist" else data, "--mode", mode,
+                                     *peers_options)["epoch_s"]
+
+        return self.compare(benchmark, "s", {**self.precisions(ours), **self.torch_modes(peer, OUR_PEER)}, case)
+
+    @contextlib.contextmanager
+    def the_other_build(self):
+        """Within it `elbo` is what --against names."""
+        ours = self.elbo, self.options
+        self.elbo, self.options = self.before
+        try:
+            yield
+        finally:
+            self.elbo, self.options = ours
+
+    def beside_the_other_build(self, sides):
+        """Each side of ours, and the same of the build before; no others."""
+        def before(measure):
+            def figure():
+                with self.the_other_build():
+                    return measure()
+            return figure
+
+        ours = {side: measure for side, measure in sides.items() if results.is_ours(side)}
+        return {**ours, **{results.before(side): before(measure) for side, measure in ours.items()}}
+
     def compare(self, benchmark, unit, sides, case=""):
         """Measures {side: function to a figure}, each side in turn; prints and returns a row for each. One of the
         others that dies is left out, with a word; one of ours ends it all."""
+        if self.before:
+            sides = self.beside_the_other_build(sides)
         figures = {side: [] for side in sides}
-        for _ in range(self.repeats):
+        for self.turn in range(self.repeats):
             for side in list(figures):
                 try:
                     figures[side].append(sides[side]())

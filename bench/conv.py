@@ -5,13 +5,13 @@ from common import PLAIN, seconds_of_last_epoch
 
 
 def run(bench):
-    def ours(engine, dtype):
+    def ours(dtype):
         return lambda: seconds_of_last_epoch(
             bench.train("mnist", "--encoder", "conv", "--latent", "16", "--valid", "0", "--limit", "12800", "--epochs",
-                        "2", "--engine", engine, *PLAIN, dtype=dtype))
+                        "2", *PLAIN, dtype=dtype))
 
     def peer(mode):
         return lambda: bench.peer("torch_vae.py", "--model", "conv", "--mode", mode, "--steps", "100", "--epochs",
                                   "2")["epoch_s"][-1]
 
-    return bench.compare("conv", "s", {**bench.engines(ours), **bench.torch_modes(peer)})
+    return bench.compare("conv", "s", {**bench.precisions(ours), **bench.torch_modes(peer)})

@@ -4,11 +4,11 @@ from common import PLAIN, seconds_of_last_epoch
 
 
 def run(bench):
-    def ours(engine, dtype):
+    def ours(dtype):
         return lambda: seconds_of_last_epoch(
-            bench.train("mnist", "--valid", "0", "--epochs", "2", "--engine", engine, *PLAIN, dtype=dtype))
+            bench.train("mnist", "--valid", "0", "--epochs", "2", *PLAIN, dtype=dtype))
 
     def peer(mode):
         return lambda: bench.peer("torch_vae.py", "--mode", mode, "--epochs", "2")["epoch_s"][-1]
 
-    return bench.compare("dense", "s", {**bench.engines(ours), **bench.torch_modes(peer)})
+    return bench.compare("dense", "s", {**bench.precisions(ours), **bench.torch_modes(peer)})

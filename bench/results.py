@@ -1,7 +1,7 @@
 """Figures and where they are kept: a CSV file of one row for each side of each benchmark.
 
-A side's name says what it is: elbo's own begin with `elbo`, the others are what they are set against; those that
-multiply in bf16 hold that word.
+A side's name says what it is: elbo's own begin with `elbo`, the others are what they are set against, another build's
+`elbo, before` too; those that multiply in bf16 hold that word.
 """
 import csv
 import pathlib
@@ -10,11 +10,17 @@ import statistics
 MEASURED = ("benchmark", "case", "side", "dtype", "unit", "median", "least", "most", "runs", "ratio")
 CIRCUMSTANCES = ("date", "cpu", "cores", "isa", "highest", "threads", "load", "elbo", "torch")
 FIELDS = MEASURED + CIRCUMSTANCES
+BEFORE = "elbo, before"
 ALLOWED_NATS = 0.2  # between test -ELBOs that count as equal
 
 
 def is_ours(side):
-    return side.startswith("elbo")
+    return side.startswith("elbo") and not side.startswith(BEFORE)
+
+
+def before(side):
+    """The name of one of ours as another build has it."""
+    return BEFORE + side.removeprefix("elbo")
 
 
 def dtype_of(side):

@@ -2,12 +2,14 @@
 """Runs elbo and its peers in turn on this machine and prints medians, spreads and ratios.
 
 usage: bench/run.py BUILD_FOLDER [NAME ... | all] [--python /path/to/python] [--isa avx2] [--csv bench/results.csv]
+       bench/run.py BUILD_FOLDER [NAME ... | all] --against OTHER_BUILD_FOLDER [--against-options '--engine fused']
 
 Each benchmark is a file of this folder, whose first lines say what is measured: they stand in docs/performance.md
 above its figures. To add one: a file with such lines and `run(bench)`, which returns bench.compare(its name, unit,
 {side: function to a figure}); its name in the list below; and `<!-- bench:NAME -->` and `<!-- /bench -->` in
 docs/performance.md. A side of elbo's is named `elbo ..`, one in bf16 `.. bf16`. --csv keeps the figures, and
-bench/write_docs.py writes them down.
+bench/write_docs.py writes them down. --against sets ours beside those of another build instead of the peers': `elbo,
+before`, whose ratio is less than 1 where this build is slower.
 """
 import importlib
 
@@ -15,7 +17,7 @@ import results
 from common import Bench, arguments
 
 BY_DEFAULT = ("dense", "conv", "start", "memory", "busy", "bound")
-BENCHMARKS = BY_DEFAULT + ("quality", "target", "scaling", "pythae")
+BENCHMARKS = BY_DEFAULT + ("deep", "table", "full", "vamp", "iwae", "quality", "target", "scaling", "pythae")
 
 
 def chosen(names):

@@ -1,10 +1,10 @@
 """Microseconds per example over sizes: a dense VAE on random bits, half of them ones so that there is nothing to
 skip, Bernoulli likelihood, Adam, the second of two epochs. One size varies at a time around 784-400-20 with batch
-128. Peer: `bench/peers/dense_torch.py`, a page of PyTorch with its fused Adam, as it is and compiled."""
+128. Peer: `bench/peers/vae_torch.py`, PyTorch with its fused Adam, as it is and compiled."""
 import pathlib
 import random
 
-from common import PLAIN, seconds_of_last_epoch
+from common import OUR_PEER, PLAIN, seconds_of_last_epoch, write_npy
 
 SIZES = {
     "batch": (32, 128, 512, 2048, 4096),
@@ -25,16 +25,11 @@ def examples(size):
 
 
 def write_bits(path, rows, columns):
-    """An .npy file of random bits as u8, without NumPy."""
-    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
-    header += " " * (63 - (len(header) + 10) % 64) + "\n"
     bits = random.Random(1).randbytes(rows * columns)
-    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() +
-                     bits.translate(bytes(i & 1 for i in range(256))))
+    write_npy(path, "|u1", rows, columns, bits.translate(bytes(i & 1 for i in range(256))))
 
 
 def sides(bench, size):
-    script = pathlib.Path(__file__).resolve().parent / "peers" / "dense_torch.py"
     rows = examples(size)
     data = pathlib.Path(bench.folder.name) / "bits.npy"
     write_bits(data, rows, size["input"])
@@ -45,12 +40,13 @@ def sides(bench, size):
                         str(size["latent"]), "--likelihood", "bernoulli", "--set", "data.transform=[]", "--set",
                         f'model.encoder={{type="mlp", sizes=[{size["hidden"]}]}}', *PLAIN))
 
-    def peer(*options):
-        sizes = [word for name, value in size.items() for word in (f"--{name}", value)]
-        return lambda: 1e6 / rows * bench.peer(script, "--data", data, *sizes, *options)["epoch_s"]
+    def peer(mode):
+        return lambda: 1e6 / rows * bench.peer(
+            OUR_PEER, "--data", data, "--mode", mode, "--batch", size["batch"], "--sizes", size["hidden"], "--latent",
+            size["latent"])["epoch_s"]
 
-    both = {"PyTorch, fused Adam": peer(), "PyTorch, fused Adam, compiled": peer("--compile")}
-    return {"elbo, fused engine": ours, **(both if bench.has_peer(script) else {})}
+    both = {"PyTorch, fused Adam": peer("fused"), "PyTorch, fused Adam, compiled": peer("compile")}
+    return {"elbo": ours, **(both if bench.has_peer(OUR_PEER) else {})}
 
 
 def run(bench):

@@ -2,7 +2,6 @@
 batch 128, start-up and an evaluation after every epoch included; seeds 0, 1, 2 and so on. Peer: `torch_vae.py --mode
 fused --target 100` with its default recipe (Adam 1e-3, `--epochs 40`) and with its tuned one (`--lr 3e-3 --schedule
 cosine --epochs 14`)."""
-import itertools
 import json
 import subprocess
 import time
@@ -21,12 +20,10 @@ def reached(metrics):
 
 def run(bench):
     def ours(dtype):
-        seeds = itertools.count()
-
         def seconds():
             run_folder = bench.run_folder()
             start = time.perf_counter()
-            command = bench.train_command("mnist", run_folder, "--valid", "0", "--quiet", "--seed", str(next(seeds)),
+            command = bench.train_command("mnist", run_folder, "--valid", "0", "--quiet", "--seed", str(bench.turn),
                                           dtype=dtype)
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             while process.poll() is None:
@@ -40,18 +37,14 @@ def run(bench):
         return seconds
 
     def peer(*options):
-        seeds = itertools.count()
-
         def seconds():
-            told = bench.peer("torch_vae.py", "--mode", "fused", "--target", TARGET, "--seed", next(seeds), *options)
+            told = bench.peer("torch_vae.py", "--mode", "fused", "--target", TARGET, "--seed", bench.turn, *options)
             if told["test_neg_elbo"] > TARGET + ALLOWED_NATS:  # it draws once more than when it stopped
                 raise Died(f"it ended at {told['test_neg_elbo']} nats and was to reach {TARGET}")
             return told["wall_s"]
         return seconds
 
-    sides = {"elbo train mnist": ours("f32")}
-    if "bf16" in bench.dtypes:
-        sides["elbo train mnist, bf16"] = ours("bf16")
+    sides = bench.precisions(ours)
     if bench.has_peer("torch_vae.py"):
         sides["PyTorch, default recipe"] = peer("--epochs", "40")
         sides["PyTorch, tuned recipe"] = peer("--lr", "3e-3", "--schedule", "cosine", "--epochs", "14")

@@ -9,11 +9,17 @@ import xml.etree.ElementTree
 
 import bound
 import common
+import deep
+import full
+import iwae
 import memory
+import quality
 import results
 import run
 import scaling_chart
+import table
 import target
+import vamp
 import write_docs
 
 HERE = {"date": "2026-11-21", "cpu": "Some CPU", "cores": "2", "isa": "avx512", "highest": "avx512", "threads": "2",
@@ -93,7 +99,7 @@ class Merging(unittest.TestCase):
         self.assertEqual(results.merge(dense + conv, held), dense + held + conv)
 
     def test_reads_what_it_wrote(self):
-        found = rows("dense", {"elbo, fused engine": [1.0], "torch": [2.0]})
+        found = rows("dense", {"elbo, alone": [1.0], "torch": [2.0]})
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "rows.csv"
             self.assertEqual(results.read(path), [])
@@ -158,14 +164,98 @@ class Machine(unittest.TestCase):
 
     def test_bf16_stands_beside_f32_where_it_runs(self):
         bench = types.SimpleNamespace(dtypes=("f32", "bf16"), has_peer=lambda script: True)
-        sides = {**common.Bench.engines(bench, lambda engine, dtype: (engine, dtype)),
-                 **common.Bench.torch_modes(bench, str)}
+        sides = {**common.Bench.precisions(bench, str), **common.Bench.torch_modes(bench, str)}
         self.assertEqual({side: measure for side, measure in sides.items() if results.dtype_of(side) == "bf16"},
-                         {"elbo, fused engine, bf16": ("fused", "bf16"), "PyTorch, bf16 autocast": "amp",
+                         {"elbo, bf16": "bf16", "PyTorch, bf16 autocast": "amp",
                           "PyTorch, bf16 autocast, compiled": "compile-amp"})
         bench.dtypes = ("f32",)
-        self.assertEqual(list(common.Bench.engines(bench, lambda engine, dtype: None)),
-                         ["elbo, fused engine", "elbo, autograd engine"])
+        self.assertEqual(common.Bench.precisions(bench, str), {"elbo": "f32"})
+
+
+class OtherBuild(unittest.TestCase):
+    """--against: ours in turn with the same of another build, and no peers."""
+
+    def setUp(self):
+        self.bench = object.__new__(common.Bench)
+        self.bench.repeats, self.bench.circumstances, self.bench.dtypes = 2, HERE, ("f32", "bf16")
+        self.bench.threads, self.bench.numbers = 2, iter(range(100))
+        self.bench.folder = types.SimpleNamespace(name="/nowhere")
+        self.bench.elbo, self.bench.before = "now", ("then", ("--engine", "fused"))
+        self.asked = []
+        for name in ("common.tell", "builtins.print"):
+            patched = unittest.mock.patch(name)
+            patched.start()
+            self.addCleanup(patched.stop)
+
+    def test_takes_turns_with_its_own_options_at_the_same_seeds(self):
+        def train(*options, dtype):
+            elbo, *command = self.bench.train_command("mnist", "run", *options, dtype=dtype)
+            self.asked.append((elbo, dtype, command[command.index("--seed") + 1], "--engine" in command))
+            return [{"split": "test", "neg_elbo": 100.0}]
+        self.bench.train = lambda data, *options, dtype: train(*options, dtype=dtype)
+        found = quality.run(self.bench)
+        self.assertEqual([row["side"] for row in found],
+                         ["elbo", "elbo, bf16", "elbo, before", "elbo, before, bf16"])
+        self.assertEqual(self.asked, [(elbo, dtype, seed, elbo == "then") for seed in "01" for elbo in ("now", "then")
+                                      for dtype in ("f32", "bf16")])
+        self.assertEqual(self.bench.elbo, "now")
+
+    def test_is_what_ours_is_set_against_and_may_die(self):
+        def figure():
+            if self.bench.elbo == "then" and dies:
+                raise common.Died("no such option")
+            return 3.0 if self.bench.elbo == "then" else 2.0
+        dies = False
+        sides = {"elbo": figure, "torch": lambda: 1.0}
+        self.assertEqual(ratios(self.bench.compare("dense", "s", sides)), {"elbo": "1.50", "elbo, before": "1.50"})
+        dies = True
+        self.assertEqual(ratios(self.bench.compare("dense", "s", sides)), {"elbo": ""})
+        self.assertEqual(self.bench.elbo, "now")
+
+
+class BesideTorch(unittest.TestCase):
+    """What both sides of the benchmarks with vae_torch.py are asked for."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.bench = object.__new__(common.Bench)
+        self.bench.dtypes, self.bench.folder, self.bench.has_peer = ("f32",), folder, lambda script: True
+        self.bench.compare = lambda benchmark, unit, sides, case: [(case, sides)]
+        self.bench.train = lambda *words, dtype: [{"split": "train", "epoch_seconds": words}]
+        self.bench.peer = lambda script, *words: {"epoch_s": (script, *words)}
+
+    def asked(self, benchmark):
+        """{case: the words for elbo, those for PyTorch compiled}"""
+        return {case: (sides["elbo"](), sides["PyTorch, fused Adam, compiled"]())
+                for case, sides in benchmark.run(self.bench)}
+
+    def test_each_is_told_of_the_same_model(self):
+        for benchmark, own, peers in (
+                (deep, ("--latent", "50", "--set", 'model.encoder={type="mlp", sizes=[512, 512]}'),
+                 ("--sizes", 512, 512, "--latent", 50)),
+                (full, ("--posterior", "full"), ("--model", "full")),
+                (vamp, ("--set", 'model.prior={type="vamp", components=500}'),
+                 ("--model", "vamp", "--components", 500))):
+            elbo, torch = self.asked(benchmark)[""]
+            self.assertEqual(elbo, ("mnist", "--valid", "0", "--epochs", "2", *common.PLAIN, *own))
+            self.assertEqual(torch, (common.OUR_PEER, "--data", common.MNIST, "--mode", "compile", *peers))
+        self.assertTrue(common.OUR_PEER.exists() and common.MNIST.exists())
+
+    def test_as_many_samples_of_as_many_images(self):
+        found = self.asked(iwae)
+        self.assertEqual(list(found), ["5 samples, 60,000 images", "50 samples, 12,800 images"])
+        elbo, torch = found["50 samples, 12,800 images"]
+        self.assertEqual(elbo[-3:], ('objective.bound={type="iwae", samples=50}', "--limit", "12800"))
+        self.assertEqual(torch[-4:], ("--samples", 50, "--limit", 12800))
+
+    def test_both_read_one_table(self):
+        with unittest.mock.patch("table.ROWS", 3):
+            elbo, torch = self.asked(table)[""]
+        self.assertEqual(elbo[0], torch[torch.index("--data") + 1])
+        content = elbo[0].read_bytes()
+        self.assertIn(b"'descr': '<f4', 'fortran_order': False, 'shape': (3, 64)", content[:128])
+        self.assertEqual(len(content), 128 + 3 * 64 * 4)
 
 
 class DyingPeer(unittest.TestCase):
@@ -208,7 +298,8 @@ class DyingPeer(unittest.TestCase):
 class Target(unittest.TestCase):
     def setUp(self):
         self.bench = types.SimpleNamespace(
-            dtypes=("f32",), has_peer=lambda script: True, compare=lambda benchmark, unit, sides: sides,
+            turn=0, precisions=lambda measure: {"elbo": measure("f32")}, has_peer=lambda script: True,
+            compare=lambda benchmark, unit, sides: sides,
             run_folder=lambda: pathlib.Path("/run"), train_command=lambda *words, **how: ["sh", "-c", "exit 3"])
 
     def test_a_peer_that_misses_it_has_no_time(self):
@@ -221,7 +312,7 @@ class Target(unittest.TestCase):
 
     def test_says_how_ours_ended(self):
         with self.assertRaisesRegex(common.Died, "sh -c exit 3\nended with 3 before 100 nats"):
-            target.run(self.bench)["elbo train mnist"]()
+            target.run(self.bench)["elbo"]()
 
 
 class Page(unittest.TestCase):
@@ -250,6 +341,14 @@ class Page(unittest.TestCase):
                  for row in rows("scaling", {"elbo": [size], "torch": [3 * size]}, case=f"batch {size}")]
         self.assertIn("| batch 32 | 32.00 | 96.00 | 3.00 |\n| batch 128 | 128.0 | 384.0 | 3.00 |",
                       write_docs.section("scaling", found))
+
+    def test_cases_have_a_ratio_for_each_of_ours(self):
+        found = rows("iwae", {"elbo": [2], "elbo, bf16": [1], "torch": [3]}, case="5 samples")
+        self.assertIn("""
+| s | elbo | elbo, bf16 | torch | ratio | ratio, bf16 |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| 5 samples | 2.000 | 1.000 | 3.000 | 1.50 | 3.00 |
+""", write_docs.section("iwae", found) + "\n")
 
     def test_cases_take_the_place_of_a_benchmark_without_them(self):
         def found(alone, beside, case=""):

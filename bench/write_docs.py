@@ -48,14 +48,15 @@ def table_of_sides(rows):
 
 
 def table_of_cases(rows):
-    """A line for each case, a column for each side, and the ratio of the first side."""
+    """A line for each case, a column for each side, and the ratio of each of ours."""
     sides = list(dict.fromkeys(row["side"] for row in rows))
+    ours = [side for side in sides if results.is_ours(side)]
     lines = []
     for case, own in by(rows, lambda row: row["case"]).items():
         found = {row["side"]: row for row in own}
-        ratio = found[sides[0]]["ratio"] if sides[0] in found else ""
-        lines.append([case] + [figure(found[side]) if side in found else "" for side in sides] + [ratio])
-    return table([rows[0]["unit"], *sides, "ratio"], lines)
+        ratios = [found[side]["ratio"] if side in found else "" for side in ours]
+        lines.append([case] + [figure(found[side]) if side in found else "" for side in sides] + ratios)
+    return table([rows[0]["unit"], *sides, *("ratio" + side.removeprefix(ours[0]) for side in ours)], lines)
 
 
 def command(benchmark, row=None):
