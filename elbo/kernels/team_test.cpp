@@ -144,8 +144,9 @@ TEST(Team, NoMomentOfAdamStaysDenormalOnAnyMember) {
 }
 
 TEST(Team, CallersTreatDenormalsAsBefore) {
-  for (Denormals before : {Denormals::keep, Denormals::flush}) {
-    set_denormals(before);
+  for (Denormals mode : {Denormals::keep, Denormals::flush}) {
+    set_denormals(mode);
+    const Denormals before = denormals();
     for (int size : kSizes) {
       Team team(size);
       for (int64_t turns : {0, 1, 20}) team.each(turns, [](int, int64_t) {});
