@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -34,6 +36,18 @@ inline Schema image_schema(int64_t channels, int64_t height, int64_t width) {
   out.shape = {channels, height, width};
   return out;
 }
+
+/// Gives LibTorch as many threads for as long as it lives.
+class Threads {
+ public:
+  explicit Threads(int n) : before_(at::get_num_threads()) { at::set_num_threads(n); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
 
 /// max |a - b|, in f64; infinite when the shapes differ.
 inline double max_difference(const Tensor& a, const Tensor& b) {

@@ -3,6 +3,12 @@
 
 #include <ATen/Parallel.h>
 
+// at::parallel_for() goes to LibTorch's threads only where OpenMP is switched on; elsewhere it is a
+// plain loop.
+#if !defined(_OPENMP)
+#error "compile this file with OpenMP"
+#endif
+
 namespace elbo {
 namespace {
 
