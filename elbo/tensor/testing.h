@@ -2,12 +2,15 @@
 #pragma once
 
 #include <ATen/Parallel.h>
+#include <time.h>
 
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "elbo/core/family.h"
@@ -48,6 +51,20 @@ class Threads {
  private:
   int before_;
 };
+
+/// Processor time that the process uses in a tenth of a second after work(), all threads together.
+template <class Work>
+double idle_processor_seconds(Work work) {
+  auto used = [] {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  work();
+  double before = used();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  return used() - before;
+}
 
 /// max |a - b|, in f64; infinite when the shapes differ.
 inline double max_difference(const Tensor& a, const Tensor& b) {
