@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/threads.h"
 
 namespace elbo {
 
@@ -16,6 +17,7 @@ int64_t set_threads(int64_t threads) {
   auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
   int64_t used = threads > 0 ? threads : cores;
   at::set_num_threads(static_cast<int>(used));
+  let_idle_threads_sleep();
   return used;
 }
 
