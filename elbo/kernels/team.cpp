@@ -12,6 +12,7 @@
 #include <unistd.h>
 #endif
 
+#include "elbo/core/denormals.h"
 #include "elbo/core/error.h"
 
 namespace elbo {
@@ -96,6 +97,7 @@ void Team::end() {
 }
 
 void Team::start(int64_t turns, Call call, void* turn) {
+  FlushDenormals flush;
   if (threads_.empty() || turns == 1) {
     for (int64_t i = 0; i < turns; ++i) call(turn, 0, i);
     return;
@@ -144,6 +146,7 @@ void Team::work(int member, uint64_t loop) {
 
 void Team::serve(int member) {
   ask_for_short_turns();
+  FlushDenormals flush;
   Patience patience;
   for (int seen = 0;;) {
     auto now = [this] { return loop_.load(std::memory_order_acquire); };

@@ -25,8 +25,9 @@ class Team {
 
   int size() const { return static_cast<int>(threads_.size()) + 1; }
 
-  /// turn(member, i) for every i in [0, turns), once each; returns when all are done. A turn that
-  /// throws ends the program, and nobody else may be calling.
+  /// turn(member, i) for every i in [0, turns), once each; returns when all are done. Denormals are
+  /// flushed in every turn, also the caller's own. A turn that throws ends the program, and nobody
+  /// else may be calling.
   template <class Turn>
   void each(int64_t turns, Turn&& turn) {
     start(

@@ -4,11 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+
+#include "elbo/core/denormals.h"
+#include "elbo/kernels/testing.h"
+#include "elbo/kernels/update.h"
 
 namespace elbo {
 namespace {
 
+constexpr float kLeastNormal = std::numeric_limits<float>::min();
 constexpr int kSizes[] = {1, 2, 3, 7};  // the last more than most machines have idle
 
 TEST(Team, TakesEveryTurnOnce) {
@@ -92,6 +98,62 @@ TEST(Team, WaitsForTurnsThatOthersHaveBegun) {
     });
     EXPECT_EQ(done, 2);
   }
+}
+
+/// By their bits: where denormals are flushed, comparisons take them for 0.
+size_t count_denormals(const std::vector<float>& values) {
+  return static_cast<size_t>(std::count_if(values.begin(), values.end(), [](float x) {
+    uint32_t magnitude = std::bit_cast<uint32_t>(x) & 0x7fffffff;
+    return magnitude > 0 && magnitude < std::bit_cast<uint32_t>(kLeastNormal);
+  }));
+}
+
+/// Calls turn(member) once on each member of the team.
+template <class Turn>
+void on_each_member(Team& team, Turn turn) {
+  std::atomic<int> here{0};
+  team.each(team.size(), [&](int member, int64_t) {
+    turn(member);
+    for (++here; here < team.size();) std::this_thread::yield();
+  });
+}
+
+// The gradient is 0, so that moments decay.
+TEST(Team, NoMomentOfAdamStaysDenormalOnAnyMember) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "denormals stay as they are on this machine";
+#endif
+  constexpr size_t kCount = 37;
+  const std::vector<float> planted(kCount, kLeastNormal), g(kCount);
+  const UpdateStep step{.lr = 0.1f, .beta2 = 0.9f, .eps = 1e-8f, .rest1 = 0.1f, .rest2 = 0.1f};
+  for (Isa isa : machine_isas()) {
+    auto denormals_after_step = [&] {
+      std::vector<float> w(kCount), m = planted, v = planted;
+      update_kernels(isa).adam(step, w.data(), g.data(), m.data(), v.data(), kCount);
+      return count_denormals(m) + count_denormals(v);
+    };
+    ASSERT_EQ(denormals_after_step(), 2 * kCount) << "without a team they are not flushed";
+    for (int size : kSizes) {
+      Team team(size);
+      std::vector<size_t> found(static_cast<size_t>(size), kCount), none(found.size());
+      on_each_member(
+          team, [&](int member) { found[static_cast<size_t>(member)] = denormals_after_step(); });
+      EXPECT_EQ(found, none) << name_of(isa);
+    }
+  }
+}
+
+TEST(Team, CallersTreatDenormalsAsBefore) {
+  for (Denormals mode : {Denormals::keep, Denormals::flush}) {
+    set_denormals(mode);
+    const Denormals before = denormals();
+    for (int size : kSizes) {
+      Team team(size);
+      for (int64_t turns : {0, 1, 20}) team.each(turns, [](int, int64_t) {});
+      EXPECT_EQ(denormals(), before);
+    }
+  }
+  set_denormals(Denormals::keep);
 }
 
 TEST(Team, SleepingMembersWakeUp) {

@@ -10,6 +10,7 @@
 
 #include "elbo/nets/network.h"
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/threads.h"
 
 namespace elbo {
 
@@ -17,6 +18,7 @@ int64_t set_threads(int64_t threads) {
   auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
   int64_t used = threads > 0 ? threads : cores;
   at::set_num_threads(static_cast<int>(used));
+  let_idle_threads_sleep();
   return used;
 }
 

@@ -66,7 +66,8 @@ DataSource open_for(const Run& run, const std::string& path);
 /// Throws Error(Code::data) unless the data is what the run in the folder began with.
 void check_unchanged(const Path& folder, const std::string& path, const DataSource& data);
 
-/// Sets the number of threads LibTorch computes with and returns it; 0 takes every core.
+/// Sets the number of threads LibTorch computes with and returns it; 0 takes every core. They sleep
+/// when idle.
 int64_t set_threads(int64_t threads);
 
 }  // namespace elbo

@@ -5,6 +5,7 @@
 
 #include "elbo/tasks/doctor.h"
 #include "elbo/tasks/testing.h"
+#include "elbo/tensor/testing.h"
 
 namespace elbo {
 namespace {
@@ -212,6 +213,13 @@ TEST(OpenFor, RefusesTheRunsOwnDataOnceItHasChanged) {
       "data: {} has changed since the run began\nRestore the file, or train anew.", path.string());
   EXPECT_EQ(error_of([&] { open_for(run, ""); }), expected);
   EXPECT_EQ(error_of([&] { resume_run(run.folder, nullptr, nullptr); }), expected);
+}
+
+TEST(SetThreads, LetsIdleThreadsSleep) {
+  testing::Threads restored(1);
+  EXPECT_EQ(set_threads(2), 2);
+  Tensor x = at::ones({1 << 20});
+  EXPECT_LT(testing::idle_processor_seconds([&] { x.add_(1); }), 1e-3);
 }
 
 }  // namespace

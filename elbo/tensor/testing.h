@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ATen/Parallel.h>
+#include <time.h>
+
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "elbo/core/family.h"
@@ -33,6 +38,32 @@ inline Schema image_schema(int64_t channels, int64_t height, int64_t width) {
   out.kind = "image";
   out.shape = {channels, height, width};
   return out;
+}
+
+/// Gives LibTorch as many threads for as long as it lives.
+class Threads {
+ public:
+  explicit Threads(int n) : before_(at::get_num_threads()) { at::set_num_threads(n); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+/// Processor time that the process uses in a tenth of a second after work(), all threads together.
+template <class Work>
+double idle_processor_seconds(Work work) {
+  auto used = [] {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  work();
+  double before = used();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  return used() - before;
 }
 
 /// max |a - b|, in f64; infinite when the shapes differ.
