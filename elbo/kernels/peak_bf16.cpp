@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once for each instruction set.
-#include "elbo/kernels/bf16.h"
 #include "elbo/kernels/peak.h"
+#include "elbo/kernels/tiles.h"
 
 namespace elbo::ELBO_ISA {
 namespace {
