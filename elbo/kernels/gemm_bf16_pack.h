@@ -61,16 +61,19 @@ inline int64_t pairs_of(const Chain& chain) {
   return ((chain.elements() + 1) / 2 + kPairStep - 1) / kPairStep * kPairStep;
 }
 
+/// The pairs of the first n elements, at most 2 kLanes; the rest are 0.
+inline Pairs neighbours(const float* from, int64_t n) {
+  if (n == 2 * kLanes) return pair_neighbours(load(from), load(from + kLanes));
+  int64_t first = least(kLanes, n), second = n - first;
+  Vec b = second > 0 ? load_part(from + kLanes, second) : Vec{};
+  return pair_neighbours(load_n(from, first), b);
+}
+
 /// n elements in pairs, then zeros to the end of a vector; vectors are `step` apart.
 inline void pack_neighbours(const float* from, int64_t n, uint32_t* out, int64_t step) {
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes, out += step) {
-    store_pairs(out, pair_neighbours(load(from + i), load(from + i + kLanes)));
+  for (int64_t i = 0; i < n; i += 2 * kLanes, out += step) {
+    store_pairs(out, neighbours(from + i, least(2 * kLanes, n - i)));
   }
-  if (i == n) return;
-  int64_t first = least(kLanes, n - i), second = n - i - first;
-  Vec b = second > 0 ? load_part(from + i + kLanes, second) : Vec{};
-  store_pairs(out, pair_neighbours(load_n(from + i, first), b));
 }
 
 /// A row of op(A) that lies in pieces. What one piece writes beyond its end the next one mends, and
@@ -165,9 +168,8 @@ inline void pack_b_columns(const Gemm& g, const Chain& chain, const Block& block
       int64_t n = least(2 * kLanes, chain.elements() - 2 * p);
       Vec square[kLanes] = {};
       for (int64_t r = 0; r < width && n > 0; ++r) {
-        alignas(64) uint32_t pairs[kLanes];
-        pack_neighbours(g.b + (block.column + j + r) * g.ldb + chain.k + 2 * p, n, pairs, kLanes);
-        square[r] = reinterpret_cast<Vec>(load_pairs(pairs));
+        const float* row = g.b + (block.column + j + r) * g.ldb + chain.k;
+        square[r] = reinterpret_cast<Vec>(neighbours(row + 2 * p, n));
       }
       transpose(square);
       for (int64_t r = 0; r < least(kLanes, pairs_of(chain) - p); ++r) {
