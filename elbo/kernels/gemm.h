@@ -41,6 +41,9 @@ struct Gemm {
   /// Where a stored row of a lies in pieces (patches of images): element j is at
   /// j / piece * stride + j % piece. 0: in one piece.
   int64_t a_piece = 0, a_piece_stride = 0;
+
+  /// All of op(B) as Bf16Kernels::pack_b leaves it; b is then not read. For products in bf16 alone.
+  const uint32_t* b_packed = nullptr;
 };
 
 /// Rows [row, row + rows) by columns [column, column + columns) of C.
@@ -66,7 +69,9 @@ struct RowsAt {
   T* operator[](int64_t r) const { return at + (rows ? rows[r] : r * stride); }
 };
 
-/// One block of C, at most most_vectors(precision) vectors wide. scratch: kGemmScratch floats.
+/// One block of C, at most most_vectors(precision) vectors wide. Where op(B) comes packed it may be
+/// of any width, so that rows of op(A) are rounded once, but begins at a whole vector; scratch is
+/// then not used. scratch: kGemmScratch floats.
 using GemmBlock = void (*)(const Gemm& g, const Block& block, float* scratch);
 
 struct GemmKernels {
@@ -89,8 +94,27 @@ const GemmKernels& gemm_kernels(Isa isa);
 /// The numbers that a product multiplies. What it reads and writes is f32, and so are its sums.
 enum class Precision {
   f32,
-  bf16,  ///< op(A) and op(B) are rounded to 8 bits, to the nearest; chains are 2 kGemmDepth long
+  bf16,  ///< op(A) and op(B) are rounded to 8 bits, to the nearest; chains are 2 kGemmDepth long,
+         ///< on AMX's tiles 32
 };
+
+/// Ranges of stored rows that are packed begin at multiples of this.
+constexpr int64_t kPackedRows = 32;
+
+/// Products in bf16, and op(B) of theirs packed once for many blocks: weights, whenever they move.
+/// For W [out, in] that is op(B) = W^T of the product forwards (b_transposed) and op(B) = W of the
+/// one to the input. Blocks come out the same bits as if op(B) were not packed.
+struct Bf16Kernels {
+  GemmBlock block;
+  /// How many uint32_t op(B) of g takes, best on a cache line. It asks for g's shape and pieces.
+  int64_t (*packed_size)(const Gemm& g);
+  /// Packs stored rows [first, end) of g.b: op(B)'s columns where b_transposed, else its rows. end
+  /// is a multiple of kPackedRows, or the last row's. Ranges may be packed by different threads.
+  /// Where op(A)'s rows lie in pieces and b is not transposed, all rows are packed at once.
+  void (*pack_b)(const Gemm& g, int64_t first, int64_t end, uint32_t* packed);
+};
+
+const Bf16Kernels& bf16_kernels(Isa isa);
 
 GemmBlock gemm_block(Precision precision, Isa isa);
 /// Vectors in the widest block. In bf16 it is made of several panels, so that rows of op(A) are

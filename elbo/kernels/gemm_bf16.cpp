@@ -1,309 +1,252 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once for each instruction set. As gemm.cpp, with the factors rounded to bf16 when they
-// are packed: neighbours in k in pairs, op(B)'s panel [pairs, columns] and some rows of op(A)
-// [rows, pairs], which is what instructions for dot products and for tiles read.
-#include "elbo/kernels/bf16.h"
+// are packed, as instructions for dot products and for tiles read them; op(B) may come packed.
+#include "elbo/kernels/gemm_bf16_pack.h"
 
 namespace elbo::ELBO_ISA {
-namespace {
 
-constexpr int64_t kDepth = 2 * kGemmDepth;  // of a chain: as many bytes as in f32
-constexpr int64_t kPairs = kDepth / 2;      // from one packed row of op(A) to the next
-#if defined(ELBO_HAS_TILES)
-constexpr int64_t kGroup = kTileRows;  // rows of op(A) packed together
-constexpr int64_t kPairStep = kTilePairs;
-#else
-constexpr int64_t kGroup = kLanes;
-constexpr int64_t kPairStep = 1;
+#if defined(ELBO_TILES_IN_SOFTWARE)
+TileCounts counts;
 #endif
 
-/// Pairs of elements that a chain takes in registers or tiles.
-int64_t pairs_of(const Chain& chain) {
-  return ((chain.elements() + 1) / 2 + kPairStep - 1) / kPairStep * kPairStep;
-}
+namespace {
 
-/// n elements in pairs, then zeros to the end of a vector.
-inline void pack_neighbours(const float* from, int64_t n, uint32_t* out) {
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes, out += kLanes) {
-    store_pairs(out, pair_neighbours(load(from + i), load(from + i + kLanes)));
-  }
-  if (i == n) return;
-  int64_t first = least(kLanes, n - i), second = n - i - first;
-  Vec b = second > 0 ? load_part(from + i + kLanes, second) : Vec{};
-  store_pairs(out, pair_neighbours(load_n(from + i, first), b));
-}
-
-/// A row of op(A) that lies in pieces. What one piece writes beyond its end the next one mends, and
-/// what the last one writes the next row; `out` has room for a vector more.
-inline void pack_a_row(const Gemm& g, const Chain& chain, const float* row, uint32_t* out) {
-  if (chain.pieces == 1 || chain.depth % 2 == 0) {
-    for (int64_t piece = 0; piece < chain.pieces; ++piece, row += g.a_piece_stride) {
-      pack_neighbours(row, chain.depth, out + piece * chain.depth / 2);
-    }
-    return;
-  }
-  float whole[kDepth];
-  float* to = whole;
-  for (int64_t piece = 0; piece < chain.pieces; ++piece, row += g.a_piece_stride) {
-    for_each_vec(chain.depth,
-                 [&](int64_t i, int64_t n) { store_n(to + i, load_n(row + i, n), n); });
-    to += chain.depth;
-  }
-  pack_neighbours(whole, chain.elements(), out);
-}
-
-/// Up to kGroup rows of op(A), which lie by columns and together.
-void pack_columns(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint32_t* out) {
-  int64_t at = place_in_a(g, row);
-  auto column = [&](int64_t k, int64_t first, int64_t n) {
-    if (k >= chain.elements()) return Vec{};
-    k += chain.k;
-    return load_n(g.a + (g.a_rows ? g.a_rows[k] : k * g.lda) + at + first, n);
-  };
-  for (int64_t first = 0; first < height; first += kLanes) {
-    int64_t n = least(kLanes, height - first);
-    for (int64_t p = 0; p < pairs_of(chain); p += kLanes) {
-      Vec square[kLanes];
-      for (int64_t i = 0; i < kLanes; ++i) {
-        int64_t k = 2 * (p + i);
-        square[i] = reinterpret_cast<Vec>(pair_up(column(k, first, n), column(k + 1, first, n)));
-      }
-      transpose(square);
-      for (int64_t r = 0; r < n; ++r) {
-        store(reinterpret_cast<float*>(out + (first + r) * kPairs + p), square[r]);
-      }
-    }
-  }
-}
-
-/// Rows of op(A) as [height, kPairs], and room for a vector more.
-void pack_a(const Gemm& g, const Chain& chain, int64_t row, int64_t height, uint32_t* out) {
-  if (g.a_transposed) return pack_columns(g, chain, row, height, out);
-  int64_t at = place_in_a(g, chain.k);
-  for (int64_t r = 0; r < height; ++r) {
-    int64_t begin = g.a_rows ? g.a_rows[row + r] : (row + r) * g.lda;
-    uint32_t* to = out + r * kPairs;
-    pack_a_row(g, chain, g.a + begin + at, to);
-    for (int64_t p = (chain.elements() + 1) / 2; p < pairs_of(chain); ++p) to[p] = 0;
-  }
-}
-
-/// Two rows of op(B) in pairs, or one and zeros.
-void pack_two_rows(const Gemm& g, int64_t k, bool has_second, const Block& block, uint32_t* out) {
-  const float* first = b_row(g, k) + block.column;
-  const float* second = has_second ? b_row(g, k + 1) + block.column : nullptr;
-  for_each_vec(block.columns, [&](int64_t i, int64_t n) {
-    Vec b = has_second ? load_n(second + i, n) : Vec{};
-    store_pairs(out + i, pair_up(load_n(first + i, n), b));
-  });
-}
-
-/// The rows of stored B are op(B)'s columns.
-void pack_b_transposed(const Gemm& g, const Chain& chain, const Block& block, uint32_t* out,
-                       int64_t stride) {
-  for (int64_t j = 0; j < block.columns; j += kLanes) {
-    int64_t width = least(kLanes, block.columns - j);
-    for (int64_t p = 0; p < pairs_of(chain); p += kLanes) {
-      int64_t n = least(2 * kLanes, chain.elements() - 2 * p);
-      Vec square[kLanes] = {};
-      for (int64_t r = 0; r < width && n > 0; ++r) {
-        alignas(64) uint32_t pairs[kLanes];
-        pack_neighbours(g.b + (block.column + j + r) * g.ldb + chain.k + 2 * p, n, pairs);
-        square[r] = reinterpret_cast<Vec>(load_pairs(pairs));
-      }
-      transpose(square);
-      for (int64_t r = 0; r < least(kLanes, pairs_of(chain) - p); ++r) {
-        store(reinterpret_cast<float*>(out + (p + r) * stride + j), square[r]);
-      }
-    }
-  }
-}
-
-/// op(B)'s rows of the chain in the block's columns, [pairs, stride].
-void pack_b(const Gemm& g, const Chain& chain, const Block& block, uint32_t* out, int64_t stride) {
-  if (g.b_transposed) return pack_b_transposed(g, chain, block, out, stride);
-  int64_t n = chain.elements();
-  for (int64_t i = 0; i < n; i += 2, out += stride) {
-    pack_two_rows(g, chain.k + i, i + 1 < n, block, out);
-  }
-  for (int64_t p = (n + 1) / 2; p < pairs_of(chain); ++p, out += stride) {
-    for (int64_t i = 0; i < stride; ++i) out[i] = 0;
-  }
-}
-
-/// What the rows of a block have in common.
-struct Strip {
+/// What rows of op(A) meet: a panel of one to kPanelStrips strips of op(B).
+struct Panel {
   int64_t pairs;
-  const uint32_t* panel;
+  const uint32_t* b;
+  int64_t stride;  // from one strip to the next
+  int64_t column;  // of the block, the panel's first
+  int64_t width;   // columns of C
   bool add;
-  int64_t last;  // columns in the panel's last vector
 };
 
-/// Ends a row of C: kVectors vectors of sums.
-template <int kVectors>
-inline void finish(const Strip& s, const Vec* sum, float* c) {
-  for (int v = 0; v < kVectors; ++v) {
-    int64_t n = v + 1 < kVectors ? kLanes : s.last;
-    Vec out = sum[v];
-    if (s.add) out += load_n(c + v * kLanes, n);
-    store_n(c + v * kLanes, out, n);
-  }
-}
+/// Rows of C: where they begin in the block, and how far they are apart.
+struct Rows {
+  float* at[kGroup];
+  int64_t count;
+  int64_t stride;  // 0 where they are strewn
+};
 
 #if defined(ELBO_HAS_TILES)
 
-/// Up to 16 rows of C: tiles 0 to 2 hold sums, 3 rows of op(A), 4 to 6 pairs of op(B)'s rows.
-template <int kVectors>
-void rows_of_c(Tiles& tiles, const Strip& s, const uint32_t* a, int64_t height, float* const* c) {
-  constexpr int64_t kWidth = kVectors * kTilePairs, kBytes = kWidth * sizeof(float);
-  tiles.zero<0>(), tiles.zero<1>(), tiles.zero<2>();
-  for (int64_t p = 0; p < s.pairs; p += kTilePairs) {
-    const uint32_t* b = s.panel + p * kWidth;
-    tiles.read<3>(a + p, kPairs * sizeof(uint32_t));
-    tiles.read<4>(b, kBytes);
-    tiles.add_dots<0, 3, 4>();
-    if constexpr (kVectors > 1) {
-      tiles.read<5>(b + kTilePairs, kBytes);
-      tiles.add_dots<1, 3, 5>();
+constexpr int kPanelStrips = 2;
+
+/// A tile of C: sums begin with what is there, or with 0, and end there. A whole one is read and
+/// written where it lies, others through a copy.
+struct TileOfC {
+  TileOfC(const Panel& p, const Rows& c, int64_t row, int64_t column)
+      : rows(c.at + row),
+        column(p.column + column),
+        height(least(kTileRows, c.count - row)),
+        width(least(kTileSums, p.width - column)),
+        bytes(c.stride * static_cast<int64_t>(sizeof(float))),
+        is_whole(c.stride > 0 && height == kTileRows && width == kTileSums) {}
+  template <int kTile>
+  void begin(Tiles& tiles, bool add) const {
+    if (!add) return tiles.zero<kTile>();
+    if (is_whole) return tiles.read<kTile>(rows[0] + column, bytes);
+    alignas(64) float copy[kTileRows * kTileSums] = {};
+    for (int64_t r = 0; r < height; ++r) {
+      store(copy + r * kTileSums, load_n(rows[r] + column, width));
     }
-    if constexpr (kVectors > 2) {
-      tiles.read<6>(b + 2 * kTilePairs, kBytes);
-      tiles.add_dots<2, 3, 6>();
+    tiles.read<kTile>(copy, kTileBytes);
+  }
+  template <int kTile>
+  void end(Tiles& tiles) const {
+    if (is_whole) return tiles.write<kTile>(rows[0] + column, bytes);
+    alignas(64) float copy[kTileRows * kTileSums];
+    tiles.write<kTile>(copy, kTileBytes);
+    for (int64_t r = 0; r < height; ++r) {
+      store_n(rows[r] + column, load(copy + r * kTileSums), width);
     }
   }
-  alignas(64) float sums[kTileRows * kWidth];
-  tiles.write<0>(sums, kBytes);
-  if constexpr (kVectors > 1) tiles.write<1>(sums + kTilePairs, kBytes);
-  if constexpr (kVectors > 2) tiles.write<2>(sums + 2 * kTilePairs, kBytes);
-  for (int64_t r = 0; r < height; ++r) {
-    Vec sum[kVectors];
-    for (int v = 0; v < kVectors; ++v) sum[v] = load(sums + r * kWidth + v * kLanes);
-    finish<kVectors>(s, sum, c[r]);
+
+  float* const* rows;
+  int64_t column, height, width, bytes;
+  bool is_whole;
+};
+
+/// Two by two tiles of C, or fewer: tiles 0 to 3 hold sums, 4 and 5 rows of op(A), 6 and 7 strips
+/// of op(B), so that four factors that are read make four products.
+template <bool kTall, bool kWide>
+void sum_tiles(Tiles& tiles, const Panel& panel, const uint32_t* a, const Rows& c) {
+  const TileOfC c0(panel, c, 0, 0), c1(panel, c, 0, kTileSums);
+  const TileOfC c2(panel, c, kTileRows, 0), c3(panel, c, kTileRows, kTileSums);
+  c0.begin<0>(tiles, panel.add);
+  if constexpr (kWide) c1.begin<1>(tiles, panel.add);
+  if constexpr (kTall) c2.begin<2>(tiles, panel.add);
+  if constexpr (kTall && kWide) c3.begin<3>(tiles, panel.add);
+  const uint32_t* lower = a + kPairs * kTileRows;
+  for (int64_t p = 0; p < panel.pairs; p += kTilePairs) {
+    const uint32_t* b = panel.b + p * kTileSums;
+    tiles.read<4>(a + p * kTileRows, kTileBytes);
+    tiles.read<6>(b, kTileBytes);
+    if constexpr (kTall) tiles.read<5>(lower + p * kTileRows, kTileBytes);
+    if constexpr (kWide) tiles.read<7>(b + panel.stride, kTileBytes);
+    tiles.add_dots<0, 4, 6>();
+    if constexpr (kWide) tiles.add_dots<1, 4, 7>();
+    if constexpr (kTall) tiles.add_dots<2, 5, 6>();
+    if constexpr (kTall && kWide) tiles.add_dots<3, 5, 7>();
   }
+  c0.end<0>(tiles);
+  if constexpr (kWide) c1.end<1>(tiles);
+  if constexpr (kTall) c2.end<2>(tiles);
+  if constexpr (kTall && kWide) c3.end<3>(tiles);
+}
+
+void pass_panel(Tiles& tiles, const Panel& panel, const uint32_t* a, const Rows& c) {
+  bool tall = c.count > kTileRows, wide = panel.width > kTileSums;
+  (tall ? (wide ? sum_tiles<true, true> : sum_tiles<true, false>)
+        : (wide ? sum_tiles<false, true> : sum_tiles<false, false>))(tiles, panel, a, c);
 }
 
 #else
 
 struct Tiles {};
 
+constexpr int kPanelStrips = kPanelVectors;
 #if defined(__AVX512F__)
 constexpr int kRows = 8;
 #else
 constexpr int kRows = 4;
 #endif
 
-/// Rows of C by kVectors vectors.
-template <int kHeight, int kVectors>
-void tile(const Strip& s, const uint32_t* a, float* const* c) {
-  Vec sum[kHeight][kVectors];
+/// Rows of C from c[0] on by kStrips vectors.
+template <int kHeight, int kStrips>
+void tile(const Panel& panel, const uint32_t* a, float* const* c) {
+  Vec sum[kHeight][kStrips];
 #pragma GCC unroll 8
   for (int r = 0; r < kHeight; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = Vec{};
+    for (int s = 0; s < kStrips; ++s) sum[r][s] = Vec{};
   }
-  const uint32_t* b = s.panel;
-  for (int64_t p = 0; p < s.pairs; ++p, b += kVectors * kLanes) {
-    Pairs panel[kVectors];
+  const uint32_t* b = panel.b;
+  for (int64_t p = 0; p < panel.pairs; ++p, b += kLanes) {
+    Pairs strip[kStrips];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) panel[v] = load_pairs(b + v * kLanes);
+    for (int s = 0; s < kStrips; ++s) strip[s] = load_pairs(b + s * panel.stride);
 #pragma GCC unroll 8
     for (int r = 0; r < kHeight; ++r) {
       Pairs factors = Pairs{} + a[r * kPairs + p];
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = add_dot(factors, panel[v], sum[r][v]);
+      for (int s = 0; s < kStrips; ++s) sum[r][s] = add_dot(factors, strip[s], sum[r][s]);
     }
   }
 #pragma GCC unroll 8
-  for (int r = 0; r < kHeight; ++r) finish<kVectors>(s, sum[r], c[r]);
-}
-
-template <int kVectors>
-void rows_of_c(Tiles&, const Strip& s, const uint32_t* a, int64_t height, float* const* c) {
-  using Tile = void (*)(const Strip&, const uint32_t*, float* const*);
-  constexpr Tile kTiles[] = {
-    tile<1, kVectors>,
-    tile<2, kVectors>,
-    tile<3, kVectors>,
-    tile<4, kVectors>,
-#if defined(__AVX512F__)
-    tile<5, kVectors>,
-    tile<6, kVectors>,
-    tile<7, kVectors>,
-    tile<8, kVectors>,
-#endif
-  };
-  for (int64_t r = 0; r < height; r += kRows) {
-    kTiles[least(kRows, height - r) - 1](s, a + r * kPairs, c + r);
-  }
-}
-
-#endif
-
-/// Part of a block's columns, with its packed part of op(B).
-struct Panel {
-  Block block;
-  int64_t vectors;
-  uint32_t* packed;
-  Strip strip;
-};
-
-/// Cuts a block into panels of nearly equal width, whose packed parts follow each other from
-/// `scratch` on; returns how many.
-int64_t cut(const Block& block, const Chain& chain, bool add, uint32_t* scratch, Panel* out) {
-  int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  int64_t count = (vectors + kPanelVectors - 1) / kPanelVectors;
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t begin = vectors * i / count, end = vectors * (i + 1) / count;
-    int64_t columns = least(end * kLanes, block.columns) - begin * kLanes;
-    Block part{block.row, block.rows, block.column + begin * kLanes, columns};
-    int64_t last = columns - (end - begin - 1) * kLanes;
-    out[i] = {part, end - begin, scratch, {pairs_of(chain), scratch, add, last}};
-    scratch += pairs_of(chain) * (end - begin) * kLanes;
-  }
-  return count;
-}
-
-void pass_rows(Tiles& tiles, const Gemm& g, const Chain& chain, const Block& block,
-               const Panel* panels, int64_t count) {
-  alignas(64) uint32_t a[kGroup * kPairs + kLanes];
-#if defined(ELBO_HAS_TILES)
-  for (uint32_t& x : a) x = 0;  // tiles read rows that are none
-#endif
-  for (int64_t r = 0, height; r < block.rows; r += height) {
-    height = rows_together(g, block.row + r, block.rows - r, kGroup);
-    pack_a(g, chain, block.row + r, height, a);
-    for (int64_t p = 0; p < count; ++p) {
-      const Panel& panel = panels[p];
-      float* c[kGroup];
-      for (int64_t i = 0; i < height; ++i) c[i] = c_row(g, panel.block, r + i);
-      (panel.vectors == 1   ? rows_of_c<1>
-       : panel.vectors == 2 ? rows_of_c<2>
-                            : rows_of_c<3>)(tiles, panel.strip, a, height, c);
+  for (int r = 0; r < kHeight; ++r) {
+    float* to = c[r] + panel.column;
+    for (int s = 0; s < kStrips; ++s) {
+      int64_t n = s + 1 < kStrips ? kLanes : panel.width - s * kLanes;
+      Vec out = sum[r][s];
+      if (panel.add) out += load_n(to + s * kLanes, n);
+      store_n(to + s * kLanes, out, n);
     }
   }
+}
+
+template <int kStrips>
+void sum_rows(const Panel& panel, const uint32_t* a, const Rows& c) {
+  using Tile = void (*)(const Panel&, const uint32_t*, float* const*);
+  constexpr Tile kTiles[] = {
+    tile<1, kStrips>,
+    tile<2, kStrips>,
+    tile<3, kStrips>,
+    tile<4, kStrips>,
+#if defined(__AVX512F__)
+    tile<5, kStrips>,
+    tile<6, kStrips>,
+    tile<7, kStrips>,
+    tile<8, kStrips>,
+#endif
+  };
+  for (int64_t r = 0; r < c.count; r += kRows) {
+    kTiles[least(kRows, c.count - r) - 1](panel, a + r * kPairs, c.at + r);
+  }
+}
+
+void pass_panel(Tiles&, const Panel& panel, const uint32_t* a, const Rows& c) {
+  (panel.width <= kLanes       ? sum_rows<1>
+   : panel.width <= 2 * kLanes ? sum_rows<2>
+                               : sum_rows<3>)(panel, a, c);
+}
+
+#endif
+
+/// All rows of the block under the packed part of op(B) that belongs to the chain.
+void pass_rows(Tiles& tiles, const Gemm& g, const Chain& chain, const Block& block,
+               RowsAt<const uint32_t> b) {
+  alignas(64) uint32_t a[kGroup * kPairs + kLanes];
+  int64_t strips = (block.columns + kLanes - 1) / kLanes;
+  int64_t panels = (strips + kPanelStrips - 1) / kPanelStrips;
+  bool add = g.add || chain.k > 0;
+  Rows c;
+  c.stride = g.c_rows ? 0 : g.ldc;
+  for (int64_t r = 0; r < block.rows; r += c.count) {
+    c.count = rows_together(g, block.row + r, block.rows - r, kGroup);
+    pack_a(g, chain, block.row + r, c.count, a);
+    for (int64_t i = 0; i < c.count; ++i) c.at[i] = c_row(g, block, r + i);
+    for (int64_t p = 0; p < panels; ++p) {
+      int64_t first = strips * p / panels, column = first * kLanes;
+      int64_t width = least(strips * (p + 1) / panels * kLanes, block.columns) - column;
+      pass_panel(tiles, {pairs_of(chain), b[first], b.stride, column, width, add}, a, c);
+    }
+  }
+}
+
+/// Pairs of a strip of all of op(B).
+int64_t strip_pairs(const Gemm& g) {
+  int64_t pairs = 0;
+  for (int64_t k = 0; k < g.k;) {
+    Chain chain = chain_at(g, k, kDepth);
+    pairs += pairs_of(chain);
+    k += chain.elements();
+  }
+  return pairs;
 }
 
 void gemm_block_bf16(const Gemm& g, const Block& block, float* scratch) {
-  static_assert(kPairs * kWidePanels * kPanelVectors * kLanes <= kGemmScratch);
+  static_assert(kDepth / 2 * kWidePanels * kPanelVectors * kLanes <= kGemmScratch);
   if (g.k == 0 && !g.add) clear(g, block);
   Tiles tiles;
+  const int64_t stride = g.b_packed ? strip_pairs(g) * kLanes : 0;
+  int64_t at = block.column / kLanes * stride;
+  for (int64_t k = 0; k < g.k;) {
+    Chain chain = part_at(g, k);
+    if (g.b_packed) {
+      pass_rows(tiles, g, chain, block, {g.b_packed + at, stride});
+    } else {
+      Strips b{reinterpret_cast<uint32_t*>(scratch), pairs_of(chain) * kLanes};
+      pack_b(g, chain, block, b);
+      pass_rows(tiles, g, chain, block, {b.at, b.stride});
+    }
+    at += pairs_of(chain) * kLanes;
+    k += chain.elements();
+  }
+}
+
+int64_t packed_size(const Gemm& g) { return (g.n + kLanes - 1) / kLanes * strip_pairs(g) * kLanes; }
+
+void pack_rows_of_b(const Gemm& g, int64_t first, int64_t end, uint32_t* out) {
+  int64_t stride = strip_pairs(g) * kLanes;
+  if (g.b_transposed) out += first / kLanes * stride;
   for (int64_t k = 0; k < g.k;) {
     Chain chain = chain_at(g, k, kDepth);
-    Panel panels[kWidePanels];
-    auto* packed = reinterpret_cast<uint32_t*>(scratch);
-    int64_t count = cut(block, chain, g.add || k > 0, packed, panels);
-    for (int64_t p = 0; p < count; ++p) {
-      pack_b(g, chain, panels[p].block, panels[p].packed, panels[p].vectors * kLanes);
-    }
-    pass_rows(tiles, g, chain, block, panels, count);
     k += chain.elements();
+    if (g.b_transposed) {
+      pack_b(g, chain, {0, 0, first, end - first}, {out, stride});
+    } else if (first < k && chain.k < end) {
+      int64_t skipped = first > chain.k ? first - chain.k : 0;
+      Chain part{chain.k + skipped, 1, least(end, k) - chain.k - skipped};
+      pack_b(g, part, {0, 0, 0, g.n}, {out + skipped / 2 * kLanes, stride});
+    }
+    out += pairs_of(chain) * kLanes;
   }
 }
 
 }  // namespace
 
-extern const GemmBlock kBf16Block;
-const GemmBlock kBf16Block = gemm_block_bf16;
+extern const Bf16Kernels kBf16Gemms;
+const Bf16Kernels kBf16Gemms = {gemm_block_bf16, packed_size, pack_rows_of_b};
 
 }  // namespace elbo::ELBO_ISA

@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "elbo/kernels/gemm_testing.h"
+#include "elbo/kernels/gemm_bf16_testing.h"
 
 namespace elbo {
-namespace tiles_in_software {
-extern const GemmBlock kBf16Block;
-}
 namespace {
 
 constexpr int64_t kVectors = most_vectors(Precision::bf16);
-
-/// A version of the kernel: one of this machine's, or AMX's with its tiles in software.
-struct Version {
-  std::string name;
-  GemmBlock kernel;
-  int64_t lanes;
-};
-
-std::vector<Version> versions() {
-  std::vector<Version> out = {{"tiles in software", tiles_in_software::kBf16Block, 16}};
-  for (Isa isa : machine_isas(true)) {
-    out.push_back({name_of(isa), gemm_block(Precision::bf16, isa), gemm_kernels(isa).lanes});
-  }
-  return out;
-}
 
 /// The nearest number with 8 bits, ties to even.
 double rounded(double x) {
@@ -39,9 +19,9 @@ double rounded(double x) {
 TEST(GemmBf16, EqualsADoubleProductOfRoundedFactorsWithinItsRoundings) {
   for_each_shape([](int64_t m, int64_t n, int64_t k, int orientation) {
     Problem p(m, n, k, orientation);
-    for (const Version& v : versions()) {
+    for (const Version& v : bf16_versions()) {
       SCOPED_TRACE(v.name);
-      expect_product(p, product(v.kernel, v.lanes, kVectors, p, m), rounded);
+      expect_product(p, product(v.kernels.block, v.lanes, kVectors, p, m), rounded);
     }
   });
 }
@@ -49,18 +29,18 @@ TEST(GemmBf16, EqualsADoubleProductOfRoundedFactorsWithinItsRoundings) {
 TEST(GemmBf16, BitsDoNotDependOnBlocks) {
   for (int orientation = 0; orientation < kOrientations; ++orientation) {
     Problem p(37, 250, 700, orientation);
-    for (const Version& v : versions()) {
-      auto whole = product(v.kernel, v.lanes, kVectors, p, p.g.m);
+    for (const Version& v : bf16_versions()) {
+      auto whole = product(v.kernels.block, v.lanes, kVectors, p, p.g.m);
       for (int64_t vectors : {1, 3, 5, 8}) {
-        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, vectors, p, p.g.m), whole))
+        EXPECT_TRUE(same_bits(product(v.kernels.block, v.lanes, vectors, p, p.g.m), whole))
             << v.name << " vectors " << vectors;
       }
       for (int64_t rows : {1, 3, 8, 17}) {
-        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, kVectors, p, rows), whole))
+        EXPECT_TRUE(same_bits(product(v.kernels.block, v.lanes, kVectors, p, rows), whole))
             << v.name << " rows " << rows;
       }
       for (int64_t columns : {1, 3, 4, 11, 47}) {
-        EXPECT_TRUE(same_bits(product(v.kernel, v.lanes, kVectors, p, 6, columns), whole))
+        EXPECT_TRUE(same_bits(product(v.kernels.block, v.lanes, kVectors, p, 6, columns), whole))
             << v.name << " columns " << columns;
       }
     }
@@ -68,22 +48,22 @@ TEST(GemmBf16, BitsDoNotDependOnBlocks) {
 }
 
 TEST(GemmBf16, MultipliesStrewnRowsAsIfTheyLayTogether) {
-  for (const Version& v : versions()) {
+  for (const Version& v : bf16_versions()) {
     SCOPED_TRACE(v.name);
-    expect_strewn_as_together(v.kernel, v.lanes, kVectors);
+    expect_strewn_as_together(v.kernels.block, v.lanes, kVectors);
   }
 }
 
 TEST(GemmBf16, KeepsWithinItsMatrices) {
-  for (const Version& v : versions()) {
+  for (const Version& v : bf16_versions()) {
     SCOPED_TRACE(v.name);
     for (int64_t k = 1; k <= 40; ++k) {
       for (int64_t n : {1, 4, 19, 40}) {
-        expect_kept_within(v.kernel, v.lanes, kVectors, 11, n, k);
-        expect_kept_within(v.kernel, v.lanes, kVectors, 2, n, 3 * k, k);
+        expect_kept_within(v.kernels.block, v.lanes, kVectors, 11, n, k);
+        expect_kept_within(v.kernels.block, v.lanes, kVectors, 2, n, 3 * k, k);
       }
     }
-    expect_kept_within(v.kernel, v.lanes, kVectors, 17, 191, 513);  // uses all of scratch
+    expect_kept_within(v.kernels.block, v.lanes, kVectors, 17, 191, 513);  // uses all of scratch
   }
 }
 
@@ -96,12 +76,12 @@ float seen(const Version& v, float x, bool as_b) {
   g.b = as_b ? &x : &one, g.ldb = 1;
   g.c = &c, g.ldc = 1;
   Guarded scratch(kGemmScratch);
-  v.kernel(g, {0, 1, 0, 1}, scratch);
+  v.kernels.block(g, {0, 1, 0, 1}, scratch);
   return c;
 }
 
 TEST(GemmBf16, RoundsFactorsToTheNearestAndTiesToEven) {
-  for (const Version& v : versions()) {
+  for (const Version& v : bf16_versions()) {
     for (bool as_b : {false, true}) {
       for (float x : {0.0f, 1.0f, -3.0f, 0.1f, 1e30f, -1e-30f, 256.0f, 257.0f, 259.0f, 258.9f}) {
         EXPECT_EQ(seen(v, x, as_b), static_cast<float>(rounded(x))) << v.name << " " << x;

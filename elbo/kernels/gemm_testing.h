@@ -134,8 +134,14 @@ struct Strewn {
 /// What convolutions ask for: patches of images read in place, by blocks of `vectors` vectors.
 inline void expect_strewn_as_together(GemmBlock kernel, int64_t lanes, int64_t vectors) {
   constexpr int64_t kM = 21, kN = 250;
-  for (auto [k, piece] :
-       {std::pair{12, 3}, {60, 60}, {700, 28}, {1300, 650}, {288, 36}, {72, 24}, {9, 0}}) {
+  for (auto [k, piece] : {std::pair{12, 3},
+                          {60, 60},
+                          {700, 28},
+                          {1300, 650},
+                          {288, 36},
+                          {72, 24},
+                          {192, 64},
+                          {9, 0}}) {
     for (int which = 0; which < kOrientations; ++which) {
       bool a_transposed = which & 1, b_transposed = which & 2, add = which & 4;
       auto a = uniforms(static_cast<size_t>(kM * k), -1, 1, 1);

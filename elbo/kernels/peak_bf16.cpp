@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once for each instruction set.
-#include "elbo/kernels/bf16.h"
 #include "elbo/kernels/peak.h"
+#include "elbo/kernels/tiles.h"
 
 namespace elbo::ELBO_ISA {
 namespace {
@@ -38,8 +38,10 @@ constexpr int kChains = 12;
 constexpr double kOperations = 4.0 * kChains * kLanes;
 
 float rounds(int64_t n) {
-  Vec chain[kChains] = {};
-  volatile uint32_t quarters = kQuarters;  // or the compiler would multiply in advance
+  Vec chain[kChains];
+  volatile float zero = 0;  // read anew for each, or the compiler would keep one chain for all
+  for (int i = 0; i < kChains; ++i) chain[i] = splat(zero);
+  volatile uint32_t quarters = kQuarters;  // or it would multiply in advance
   Pairs factor = Pairs{} + quarters;
   for (int64_t r = 0; r < n; ++r) {
 #pragma GCC unroll 12

@@ -49,7 +49,7 @@ namespace elbo {
 
 ELBO_TABLE(ActivationKernels, Activations)
 ELBO_TABLE(GemmKernels, Gemms)
-ELBO_WIDE_TABLE(GemmBlock, Bf16Block)
+ELBO_WIDE_TABLE(Bf16Kernels, Bf16Gemms)
 ELBO_TABLE(NormKernels, Norms)
 ELBO_TABLE(PeakKernels, Peak)
 ELBO_WIDE_TABLE(PeakKernels, Bf16Peak)
@@ -99,8 +99,9 @@ constexpr std::string_view kActivationNames[] = {"none", "relu", "tanh", "sigmoi
 const ActivationKernels& activation_kernels(Isa isa) { return *Activations(isa); }
 const GemmKernels& gemm_kernels(Isa isa) { return *Gemms(isa); }
 GemmBlock gemm_block(Precision precision, Isa isa) {
-  return precision == Precision::bf16 ? *Bf16Block(isa) : Gemms(isa)->block;
+  return precision == Precision::bf16 ? Bf16Gemms(isa)->block : Gemms(isa)->block;
 }
+const Bf16Kernels& bf16_kernels(Isa isa) { return *Bf16Gemms(isa); }
 const NormKernels& norm_kernels(Isa isa) { return *Norms(isa); }
 const PeakKernels& peak_kernels(Precision precision, Isa isa) {
   return precision == Precision::bf16 ? *Bf16Peak(isa) : *Peak(isa);
