@@ -51,7 +51,7 @@ class Patience {
   }
 
  private:
-  static constexpr int kMost = 1000, kLeast = 20;
+  static constexpr int kMost = 5000, kLeast = 20;
   int looks_ = kMost;
 };
 

@@ -54,7 +54,9 @@ std::shared_ptr<Model> make_model(const ModelOptions& options, const Schema& sch
 }
 
 Tensor kl_of(const Latent& latent) {
-  return latent.kl.defined() ? latent.kl : (latent.log_q - latent.log_p).mean(0);
+  if (latent.kl.defined()) return latent.kl;
+  if (latent.kl_per_dimension.defined()) return latent.kl_per_dimension.sum(-1);
+  return (latent.log_q - latent.log_p).mean(0);
 }
 
 int64_t parameter_count(const torch::nn::Module& module) {

@@ -19,11 +19,15 @@ struct Latent {
   Tensor z;      ///< [K, B, Z]
   Tensor log_q;  ///< [K, B] log q(z|x); undefined unless PassOptions::densities
   Tensor log_p;  ///< [K, B] log p(z); likewise
-  Tensor kl;     ///< [B] KL(q || p) in closed form; undefined where there is none or no noise
-  /// [B, Z], adding up to kl; undefined where it does not separate, unless
-  /// PassOptions::marginals: then the closed-form KL of each dimension's marginals, if there is
-  /// one.
+  /// [B] KL(q || p) in closed form; undefined where there is none or no noise, and where
+  /// kl_per_dimension adds up to it.
+  Tensor kl;
+  /// [B, Z] of each dimension where it separates; else undefined, unless PassOptions::marginals:
+  /// then the closed-form KL of each dimension's marginals beside kl, if there is one.
   Tensor kl_per_dimension;
+
+  bool has_closed_kl() const { return kl.defined() || kl_per_dimension.defined(); }
+  bool separates() const { return kl_per_dimension.defined() && !kl.defined(); }
 };
 
 /// [B] KL(q(z|x) || p(z)) of one group: the closed form where there is one, else the mean over the

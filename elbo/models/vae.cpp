@@ -96,8 +96,8 @@ class Vae : public Model {
     Decoder out;
     out.event_shape = event_shape_;
     out.is_autoregressive = decoder_->is_autoregressive();
-    out.forward = [this, noise](const Tensor& flat, const Tensor& previous) mutable {
-      return decoder_->run(flat, previous, noise);
+    out.forward = [this, noise](const Tensor& z, const Tensor& previous) mutable {
+      return decoder_->run(z, previous, noise);
     };
     return out;
   }
@@ -109,16 +109,18 @@ class Vae : public Model {
   }
   void add_divergence(const Tensor& parameters, const PosteriorDraws& draws, RowNoise& noise,
                       const PassOptions& options, Latent& latent) {
+    bool is_known = prior_->is_standard_normal() && draws.kl_normal.defined();
+    bool separates = is_known && draws.kl_normal.size(-1) == latent_;
+    if (is_known && (separates || !options.marginals)) {
+      (separates ? latent.kl_per_dimension : latent.kl) =
+          separates ? draws.kl_normal : draws.kl_normal.squeeze(-1);
+      if (!options.densities) return;
+    }
     auto p = prior_->given(encode_fn(noise.split()), latent.z.options());
-    bool is_normal = dynamic_cast<const StandardNormal*>(p.get()) && draws.kl_normal.defined();
-    bool separates = is_normal && draws.kl_normal.size(-1) == latent_;
-    if (is_normal && (separates || !options.marginals)) {
-      latent.kl = draws.kl_normal.sum(-1);
-      if (separates) latent.kl_per_dimension = draws.kl_normal;
-    } else {
+    if (!latent.has_closed_kl()) {
       add_kl(*posterior_->given(parameters), *p, options.marginals, latent);
     }
-    if (!options.densities && latent.kl.defined()) return;
+    if (!options.densities && latent.has_closed_kl()) return;
     latent.log_q = draws.log_q();
     latent.log_p = p->log_prob(latent.z);
   }
@@ -139,7 +141,7 @@ void add_kl(const Distribution& q, const Distribution& p, bool marginals, Latent
   bool separable =
       dynamic_cast<const DiagonalNormal*>(&q) && dynamic_cast<const DiagonalNormal*>(&p);
   if (separable || marginals) latent.kl_per_dimension = kl_per_dimension(q, p);
-  latent.kl = separable ? latent.kl_per_dimension.sum(-1) : kl(q, p);
+  if (!separable) latent.kl = kl(q, p);
 }
 
 std::shared_ptr<Model> make_vae(const ModelOptions& options, const Schema& schema, Rng& rng) {

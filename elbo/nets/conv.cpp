@@ -97,6 +97,7 @@ class ConvEncoder : public Network {
     return out;
   }
 
+  std::vector<int64_t> in_shape() const override { return sizes_[0].shape(); }
   std::vector<int64_t> out_shape() const override { return dense_->out_shape(); }
   void set_output_bias(const Tensor& bias) override { dense_->set_output_bias(bias); }
 
@@ -111,7 +112,7 @@ class ConvEncoder : public Network {
 class ConvDecoder : public Network {
  public:
   ConvDecoder(const ConvOptions& o, const NetworkContext& context, Rng& rng)
-      : options_(o), out_shape_(context.out) {
+      : options_(o), in_shape_(context.in), out_shape_(context.out) {
     int64_t out_channels = context.out[0] * context.out[1];
     sizes_ = image_sizes(o, {out_channels, context.out[2], context.out[3]});
     std::reverse(sizes_.begin(), sizes_.end());
@@ -154,6 +155,7 @@ class ConvDecoder : public Network {
     return out;
   }
 
+  std::vector<int64_t> in_shape() const override { return in_shape_; }
   std::vector<int64_t> out_shape() const override { return out_shape_; }
 
   /// A convolution has one bias for each channel: the mean over its pixels.
@@ -170,7 +172,7 @@ class ConvDecoder : public Network {
 
   ConvOptions options_;
   std::vector<ImageSize> sizes_;  // after the dense layers and after each convolution
-  std::vector<int64_t> out_shape_;
+  std::vector<int64_t> in_shape_, out_shape_;
   std::shared_ptr<Network> dense_;
   std::vector<std::shared_ptr<Conv>> convs_;
   std::vector<std::shared_ptr<Norm>> norms_;

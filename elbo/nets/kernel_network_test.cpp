@@ -2,6 +2,7 @@
 // The law of sequential/kernel_network.h: what kernels make of a network is what LibTorch's
 // operators make of it.
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cstdlib>
 

@@ -28,7 +28,7 @@ int64_t product(const std::vector<int64_t>& shape) {
 class Mlp : public Network {
  public:
   Mlp(const MlpOptions& options, const NetworkContext& context, Rng& rng)
-      : options_(options), out_shape_(context.out) {
+      : options_(options), in_shape_(context.in), out_shape_(context.out) {
     if (context.mirrored) std::reverse(options_.sizes.begin(), options_.sizes.end());
     int64_t width = product(context.in);
     for (size_t i = 0; i < options_.sizes.size(); ++i) {
@@ -64,6 +64,7 @@ class Mlp : public Network {
     return out;
   }
 
+  std::vector<int64_t> in_shape() const override { return in_shape_; }
   std::vector<int64_t> out_shape() const override { return out_shape_; }
 
   void set_output_bias(const Tensor& bias) override {
@@ -73,7 +74,7 @@ class Mlp : public Network {
 
  private:
   MlpOptions options_;
-  std::vector<int64_t> out_shape_;
+  std::vector<int64_t> in_shape_, out_shape_;
   std::vector<std::shared_ptr<Linear>> linears_;
   std::vector<std::shared_ptr<Norm>> norms_;
   std::shared_ptr<Linear> last_;

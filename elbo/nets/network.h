@@ -18,7 +18,8 @@ class Network : public torch::nn::Module {
   /// x [N, in...] to [N, out...] by LibTorch's operators. noise: of the N rows, for dropout and its
   /// kin while training.
   virtual Tensor forward(const Tensor& x, RowNoise& noise) = 0;
-  /// The shape of what it puts out for one example.
+  /// The shapes of what it takes and of what it puts out for one example.
+  virtual std::vector<int64_t> in_shape() const = 0;
   virtual std::vector<int64_t> out_shape() const = 0;
   /// Whether this is a decoder that is shown what x is so far. If so it is called through
   /// forward_after, and its output for step t of the event's first dimension depends on earlier
@@ -27,7 +28,7 @@ class Network : public torch::nn::Module {
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, RowNoise& noise) {
     return forward(z, noise);
   }
-  /// forward_after() as models call it: by the kernels where they can run it
+  /// forward_after() as models call it, x [.., in...] to [.., out...]: by the kernels where they can run it
   /// (sequential/kernel_network.h), else by LibTorch's operators. Its products take factors of bf16
   /// where MixedPrecision (tensor/mixed_precision.h) is on, and what comes out is of x's type all
   /// the same.

@@ -17,7 +17,8 @@ ByOperators::ByOperators() : outer_(by_operators) { by_operators = true; }
 ByOperators::~ByOperators() { by_operators = outer_; }
 
 sequential::KernelNetwork& Network::kernels() const {
-  if (!kernels_) kernels_ = std::make_unique<sequential::KernelNetwork>(layers(), out_shape());
+  if (!kernels_) kernels_ = std::make_unique<sequential::KernelNetwork>(
+        layers(), static_cast<int64_t>(in_shape().size()), out_shape());
   return *kernels_;
 }
 
@@ -41,7 +42,12 @@ Tensor Network::run(const Tensor& x, const Tensor& previous, RowNoise& noise) {
     Precision precision = is_mixed_precision() ? Precision::bf16 : Precision::f32;
     return kernels().run(x, noise, is_training(), precision);
   }
-  return in_mixed_precision(x, [&] { return forward_after(x, previous, noise); });
+  return in_mixed_precision(x, [&] {
+    auto rank = static_cast<int64_t>(in_shape().size());
+    if (x.dim() == rank + 1) return forward_after(x, previous, noise);
+    Tensor flat = forward_after(x.flatten(0, x.dim() - rank - 1), previous, noise);
+    return flat.unflatten(0, x.sizes().slice(0, static_cast<size_t>(x.dim() - rank)));
+  });
 }
 
 const Family<std::shared_ptr<Network>, const NetworkContext&, Rng&>& networks() {

@@ -3,33 +3,37 @@
 
 #include <cmath>
 
+#include "elbo/tensor/weighted_sum.h"
+
 namespace elbo {
 namespace {
 
 /// The scalar KL under free bits: each dimension's mean over the batch counts as at least
 /// free_bits; where it does not separate, the whole as at least Z free_bits.
-Tensor kl_with_free_bits(const Latent& latent, const Tensor& kl, double free_bits) {
-  if (free_bits == 0) return kl.mean();
-  if (latent.kl_per_dimension.defined()) {
-    return latent.kl_per_dimension.mean(0).clamp_min(free_bits).sum();
-  }
-  return kl.mean().clamp_min(free_bits * static_cast<double>(latent.z.size(-1)));
+Tensor kl_with_free_bits(const Latent& latent, double free_bits) {
+  if (latent.separates()) return latent.kl_per_dimension.mean(0).clamp_min(free_bits).sum();
+  return kl_of(latent).mean().clamp_min(free_bits * static_cast<double>(latent.z.size(-1)));
+}
+
+/// Nats of KL, summed over the batch; [B, Z] or [B].
+Tensor summands_of_kl(const Latent& latent) {
+  return latent.separates() ? latent.kl_per_dimension : kl_of(latent);
 }
 
 /// A model without noise has no KL.
-bool has_divergence(const Latent& latent) { return latent.kl.defined() || latent.log_q.defined(); }
+bool has_divergence(const Latent& latent) {
+  return latent.has_closed_kl() || latent.log_q.defined();
+}
 
-/// What every bound tells of a pass: recon and kl with their sum, the terms of the kind of model,
-/// and the loss.
-void add_terms(const Pass& pass, const Tensor& recon, const Tensor& kl, Loss& loss) {
-  loss.terms.emplace_back("recon", recon.detach());
-  loss.terms.emplace_back("kl", kl.detach());
-  loss.terms.emplace_back("neg_elbo", loss.terms[0].second + loss.terms[1].second);
+/// What every bound tells of a pass, and the terms of the kind of model, which are added to `sums`.
+void add_terms(const Pass& pass, double recon, double kl,
+               std::vector<std::pair<Tensor, double>>& sums, Loss& loss) {
+  loss.terms = {{"recon", recon}, {"kl", kl}, {"neg_elbo", recon + kl}};
+  const double n = 1 / static_cast<double>(pass.log_px.size(1));
   for (const auto& [name, term] : pass.terms) {
-    loss.total = loss.total + term.mean();
-    loss.terms.emplace_back(name, term.detach());
+    sums.emplace_back(term, n);
+    loss.terms.emplace_back(name, n * sum_of(term));
   }
-  loss.terms.emplace_back("loss", loss.total.detach());
 }
 
 /// -ELBO = -E_q log p(x|z) + beta KL(q(z|x) || p(z)); one draw of z.
@@ -38,17 +42,24 @@ class Elbo : public Bound {
   PassOptions pass_options() const override { return {}; }
   bool has_kl() const override { return true; }
   Loss loss(const Pass& pass, const LossWeights& weights) const override {
-    Tensor recon = -pass.log_px.mean(0), kl;
-    Loss out;
-    out.total = recon.mean();
+    const double draws = 1 / static_cast<double>(pass.log_px.numel());
+    const double n = 1 / static_cast<double>(pass.log_px.size(1));
+    std::vector<std::pair<Tensor, double>> sums = {{pass.log_px, -draws}};
+    double kl = 0;
     for (const Latent& latent : pass.latents) {
       if (!has_divergence(latent)) continue;
-      Tensor own = kl_of(latent);
-      Tensor charged = kl_with_free_bits(latent, own, weights.free_bits);
-      out.total = at::add(out.total, charged, weights.beta);
-      kl = kl.defined() ? kl + own.detach() : own.detach();
+      Tensor summands = summands_of_kl(latent);
+      kl += n * sum_of(summands);
+      if (weights.free_bits == 0) {
+        sums.emplace_back(summands, n * weights.beta);
+      } else {
+        sums.emplace_back(kl_with_free_bits(latent, weights.free_bits), weights.beta);
+      }
     }
-    add_terms(pass, recon, kl.defined() ? kl : at::zeros_like(recon), out);
+    Loss out;
+    add_terms(pass, -draws * sum_of(pass.log_px), kl, sums, out);
+    out.total = weighted_sum(sums);
+    out.terms.emplace_back("loss", sum_of(out.total));
     return out;
   }
 };
@@ -66,18 +77,22 @@ class Iwae : public Bound {
   PassOptions pass_options() const override { return {.samples = samples_, .densities = true}; }
   bool has_kl() const override { return false; }
   Loss loss(const Pass& pass, const LossWeights& weights) const override {
-    Tensor log_w = pass.log_px, kl;
+    const double draws = 1 / static_cast<double>(pass.log_px.numel());
+    const double n = 1 / static_cast<double>(pass.log_px.size(1));
+    Tensor log_w = pass.log_px;
+    double kl = 0;
     for (const Latent& latent : pass.latents) {
       Tensor log_ratio = latent.log_p - latent.log_q;  // [K, B]
       log_w = at::add(log_w, log_ratio, weights.beta);
-      Tensor own = latent.kl.defined() ? latent.kl.detach() : -log_ratio.detach().mean(0);
-      kl = kl.defined() ? kl + own : own;
+      kl += latent.has_closed_kl() ? n * sum_of(summands_of_kl(latent)) : -draws * sum_of(log_ratio);
     }
     Tensor bound = log_w.logsumexp(0) - std::log(static_cast<double>(samples_));  // [B]
+    std::vector<std::pair<Tensor, double>> sums = {{bound, -n}};
     Loss out;
-    out.total = -bound.mean();
-    add_terms(pass, -pass.log_px.detach().mean(0), kl, out);
-    out.terms.emplace_back("iwae", -bound.detach());
+    add_terms(pass, -draws * sum_of(pass.log_px), kl, sums, out);
+    out.terms.emplace_back("iwae", -n * sum_of(bound));
+    out.total = weighted_sum(sums);
+    out.terms.emplace_back("loss", sum_of(out.total));
     return out;
   }
 

@@ -13,7 +13,7 @@ namespace elbo {
 /// A loss and what it is made of.
 struct Loss {
   Tensor total;  ///< scalar: the mean over the batch of sums over an example's elements, nats
-  std::vector<std::pair<std::string, Tensor>> terms;  ///< [B] or scalar, without gradient, nats
+  std::vector<std::pair<std::string, double>> terms;  ///< means over the batch, nats
 };
 
 /// Weights in force at one moment.
@@ -29,7 +29,7 @@ class Bound {
   virtual PassOptions pass_options() const = 0;
   /// Whether it has a KL term, which free bits can make cost nothing.
   virtual bool has_kl() const = 0;
-  /// Its terms have at least recon, kl and neg_elbo [B], as evaluate() has them, and the loss.
+  /// Its terms have at least recon, kl and neg_elbo, as evaluate() has them, and the loss.
   virtual Loss loss(const Pass& pass, const LossWeights& weights) const = 0;
 };
 

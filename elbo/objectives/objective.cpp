@@ -37,7 +37,7 @@ class ModelPlayer : public Player {
   Loss loss(const Batch& batch, Rng& rng, const Time& time) override {
     LossWeights weights{beta_ * beta_schedule_(time), free_bits_};
     Loss out = bound_->loss(model_->pass(batch, rng, bound_->pass_options()), weights);
-    out.terms.emplace_back("beta", at::scalar_tensor(weights.beta, at::kDouble));
+    out.terms.emplace_back("beta", weights.beta);
     return out;
   }
 

@@ -34,7 +34,7 @@ const float* data_or_null(const Tensor& t) { return t.defined() ? t.data_ptr<flo
 /// A batch under a likelihood: row r is draw r / B of example r % B.
 struct Observations {
   /// log p(x|z) of each row [K B]; with of_parameters and of_own, which then have a place for each
-  /// row, the gradients of -log p(x|z) too.
+  /// row, scale() times the gradients of -log p(x|z) too.
   void find(double* log_p, float* of_parameters, double* of_own) const {
     const int64_t b = x.size(0), elements = x.numel() / std::max<int64_t>(1, b);
     const int64_t rows = parameters.size(0) * b;
@@ -43,10 +43,16 @@ struct Observations {
     const float* observed = data_or_null(mask);
     for_each_row(rows, 4, [&](int, int64_t r) {
       int64_t at = r % b * elements;
-      LikelihoodRow row{p + r * width, seen + at, observed ? observed + at : nullptr, elements, own};
+      LikelihoodRow row{p + r * width, seen + at, observed ? observed + at : nullptr, elements, own,
+                        scale()};
       log_p[r] = kernels->row(row, of_parameters ? of_parameters + r * width : nullptr,
                               of_own ? &(of_own[r] = 0) : nullptr);
     });
+  }
+
+  /// The weight that every row has in a mean over all: most likely the one that will be asked for.
+  float scale() const {
+    return 1 / static_cast<float>(std::max<int64_t>(1, parameters.size(0) * parameters.size(1)));
   }
 
   const LikelihoodKernels* kernels;
@@ -62,14 +68,15 @@ struct LikelihoodNode : torch::autograd::Node {
     check_once();
     variable_list out(2);
     if (!gradients[0].defined()) return out;
-    Tensor weight = gradients[0].to(at::kDouble).contiguous();  // [K, B]
+    Tensor weight = gradients[0].contiguous();  // [K, B]
     const double* w = weight.data_ptr<double>();
     profiled([] { return "likelihood"; }, Direction::backward, [&] {
       if (!of_parameters.defined()) find_again();
-      scale(w);
+      const double found_at = observations.scale();
+      scale(w, found_at);
       if (own.defined()) {
         double sum = 0;
-        for (size_t r = 0; r < of_own.size(); ++r) sum -= w[r] * of_own[r];
+        for (size_t r = 0; r < of_own.size(); ++r) sum -= w[r] / found_at * of_own[r];
         out[1] = at::full({}, sum, own.options());
       }
     });
@@ -87,12 +94,14 @@ struct LikelihoodNode : torch::autograd::Node {
     observations.find(log_p.data(), of_parameters.data_ptr<float>(), of_own.data());
   }
 
-  /// Every row's gradient times its weight, in place.
-  void scale(const double* weight) {
+  /// Brings every row's gradient to its weight, in place, where it is not what it was found at.
+  void scale(const double* weight, double found_at) {
+    auto is_other = [=](double w) { return static_cast<float>(-w) != static_cast<float>(found_at); };
+    if (std::none_of(weight, weight + of_own.size(), is_other)) return;
     int64_t rows = std::ssize(of_own), width = of_parameters.numel() / std::max<int64_t>(1, rows);
     float* at = of_parameters.data_ptr<float>();
     for_each_row(rows, 8, [&](int, int64_t r) {
-      auto factor = static_cast<float>(-weight[r]);
+      auto factor = static_cast<float>(-weight[r] / found_at);
       for (int64_t i = r * width; i < (r + 1) * width; ++i) at[i] *= factor;
     });
   }
@@ -110,7 +119,7 @@ struct PosteriorNode : torch::autograd::Node {
     check_once();
     ELBO_CHECK(parameters.defined(), Code::failure, "the gradient of a draw was taken twice");
     Tensor dz = in_f32(gradients[0]), kl = in_f32(gradients[1]), entropy = in_f32(gradients[2]);
-    if (!dz.defined()) dz = at::zeros(noise.sizes());
+    if (!dz.defined()) dz = at::zeros_like(noise);
     Tensor out = reused_empty(parameters.sizes());
     profiled([] { return "posterior"; }, Direction::backward,
              [&] { find(dz, data_or_null(kl), data_or_null(entropy), out.data_ptr<float>()); });
@@ -140,7 +149,9 @@ struct PosteriorNode : torch::autograd::Node {
   }
 
   static Tensor in_f32(const Tensor& t) {
-    return t.defined() ? t.to(at::kFloat).contiguous() : Tensor();
+    if (!t.defined()) return t;
+    if (t.scalar_type() == at::kFloat) return t.contiguous();
+    return t.to(at::kFloat).contiguous();
   }
 
   const PosteriorKernels* kernels = nullptr;
@@ -166,7 +177,7 @@ Tensor log_prob_by_kernel(const LikelihoodKernels& kernels, const Tensor& parame
     node = make_node<LikelihoodNode>({o.parameters, is_own_wanted ? own : Tensor()});
     node->of_parameters = reused_empty(parameters.sizes());
     node->of_own.resize(static_cast<size_t>(draws * b));
-    if (is_own_wanted) node->own = own.detach();
+    if (is_own_wanted) node->own = own;
     node->observations = o;
     node->version = o.parameters._version();
   }
@@ -201,7 +212,7 @@ KernelDraws draw_by_kernel(const PosteriorKernels& kernels, const Tensor& given,
   if (!needs_gradient({given})) return out;
   auto node = make_node<PosteriorNode>({parameters});
   node->kernels = &kernels;
-  node->parameters = parameters.detach();
+  node->parameters = parameters;
   node->noise = noise;
   set_outputs<PosteriorNode>(node, {out.z, out.kl, out.entropy});
   return out;

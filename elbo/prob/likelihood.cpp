@@ -11,21 +11,9 @@
 
 namespace elbo {
 
-namespace {
-
-/// What the decoder puts out for z [.., Z]: [.., P, event...].
-Tensor decoded(const Decoder& decoder, const Tensor& z) {
-  Tensor flat = decoder.forward(z.reshape({-1, z.size(-1)}), {});
-  std::vector<int64_t> shape(z.sizes().begin(), z.sizes().end() - 1);
-  shape.insert(shape.end(), flat.sizes().begin() + 1, flat.sizes().end());
-  return flat.view(shape);
-}
-
-}  // namespace
-
 std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
   if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
-  return distribution(decoded(decoder, z));
+  return distribution(decoder.forward(z, {}));
 }
 
 Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tensor& x,
@@ -41,7 +29,7 @@ Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tenso
   bool is_fit = kernels && !decoder.is_autoregressive && is_kernel_tensor(z) &&
                 is_kernel_tensor(x) && (!mask.defined() || is_kernel_tensor(mask));
   if (!is_fit) return given(decoder, z)->log_prob(x, mask);
-  return log_prob_by_kernel(*kernels, decoded(decoder, z), x, mask, own_parameter());
+  return log_prob_by_kernel(*kernels, decoder.forward(z, {}), x, mask, own_parameter());
 }
 
 namespace {

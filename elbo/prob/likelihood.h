@@ -13,7 +13,7 @@ namespace elbo {
 
 /// A decoder network as a likelihood sees it.
 struct Decoder {
-  /// From z [N, Z] to parameters [N, P, event...]. `previous` [N, shown...] is what has been
+  /// From z [.., Z] to parameters [.., P, event...]. `previous` [N, shown...] is what has been
   /// observed or generated so far, as Likelihood::shown puts it; only an autoregressive network is
   /// given it, and what it puts out for step t of the event's first dimension must depend on
   /// earlier steps alone.

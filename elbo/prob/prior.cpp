@@ -10,6 +10,7 @@ namespace {
 class NormalPrior : public Prior {
  public:
   explicit NormalPrior(int64_t latent) : latent_(latent) {}
+  bool is_standard_normal() const override { return true; }
   std::unique_ptr<Distribution> given(const EncodeFn&, at::TensorOptions options) const override {
     return std::make_unique<StandardNormal>(latent_, options);
   }

@@ -19,6 +19,8 @@ class Prior : public torch::nn::Module {
   /// p(z), with an empty batch: a distribution over [Z], of the device and type in `options`.
   virtual std::unique_ptr<Distribution> given(const EncodeFn& encode,
                                               at::TensorOptions options) const = 0;
+  /// Whether p(z) is N(0, I) whatever given() is told, so that nobody need ask.
+  virtual bool is_standard_normal() const { return false; }
   /// Whether it is made of posteriors and needs their density.
   virtual bool needs_density() const { return false; }
   /// Starts from training examples x [N, shown...] before the first step, for priors that need it.

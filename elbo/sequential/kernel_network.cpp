@@ -44,8 +44,9 @@ struct KernelNetwork::Pass {
 
   void forward(const Tensor& x, const std::vector<Tensor>& parameters, RowNoise& noise,
                const Tensor& out) {
-    if (room < x.size(0)) {
-      room = x.size(0);
+    rows = x.numel() / in.width;
+    if (room < rows) {
+      room = rows;
       if (stages.reads_zeros()) zeros.reserve(room);
       stages.reserve(room);
     }
@@ -54,13 +55,13 @@ struct KernelNetwork::Pass {
     }
     in.value = x.data_ptr<float>();
     stages.out().activated = out.data_ptr<float>();
-    stages.draw(noise, x.size(0));
-    Work work = work_on(x.size(0));
+    stages.draw(noise, rows);
+    Work work = this->work();
     if (stages.reads_zeros()) zeros.read(work, in.value);
     stages.forward(work);
   }
 
-  Work work_on(int64_t rows) {
+  Work work() {
     workers().reserve(stages.scratch());
     return {workers(), rows};
   }
@@ -69,7 +70,7 @@ struct KernelNetwork::Pass {
   Signal in;
   SparseInput zeros;
   Stages stages;
-  int64_t room = 0;  // rows
+  int64_t rows = 0, room = 0;  // and as many as there is room for
 };
 
 /// Forwards alone: every worker runs all layers for rows of its own.
@@ -89,8 +90,9 @@ struct KernelNetwork::Inference {
 
   void run(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
            int64_t width, const Tensor& x, const Tensor& out) {
-    prepare(layers, parameters, width, x.size(0));
-    int64_t rows = x.size(0), height = reserve(rows);
+    const int64_t rows = x.numel() / width;
+    prepare(layers, parameters, width, rows);
+    const int64_t height = reserve(rows);
     const float* from = x.data_ptr<float>();
     float* to = out.data_ptr<float>();
     int64_t out_width = members[0]->stages.out().width;
@@ -208,7 +210,7 @@ struct KernelNetwork::Node : torch::autograd::Node {
     }
     torch::autograd::variable_list out(seen.size());
     if (!gradients[0].defined()) return out;
-    Tensor given = gradients[0].to(at::kFloat).contiguous();
+    Tensor given = gradients[0].contiguous();
     const Tensor& x = seen[0].tensor;
     pass->in.has_gradient = pass->kind.has_input_gradient && task_should_compute_output(0);
     if (pass->in.has_gradient) {
@@ -221,8 +223,8 @@ struct KernelNetwork::Node : torch::autograd::Node {
       pass->stages.parameters()[i - 1].gradient = is_wanted ? out[i].data_ptr<float>() : nullptr;
     }
     pass->stages.out().gradient = given.data_ptr<float>();
-    pass->stages.backward(pass->work_on(x.size(0)));
-    operations += pass->stages.operations(x.size(0));
+    pass->stages.backward(pass->work());
+    operations += pass->stages.operations(pass->rows);
     return out;
   }
 
@@ -236,10 +238,12 @@ struct KernelNetwork::Node : torch::autograd::Node {
   std::shared_ptr<Passes> passes;
 };
 
-KernelNetwork::KernelNetwork(std::vector<LayerSpec> layers, std::vector<int64_t> out_shape)
+KernelNetwork::KernelNetwork(std::vector<LayerSpec> layers, int64_t in_rank,
+                             std::vector<int64_t> out_shape)
     : layers_(std::move(layers)),
       parameters_(parameters_of(layers_)),
       out_shape_(std::move(out_shape)),
+      in_rank_(in_rank),
       in_width_(layers_.empty() ? 0 : width_of(layers_[0])),
       why_not_stages_(why_not_stages(layers_)),
       passes_(std::make_shared<Passes>()) {}
@@ -253,7 +257,7 @@ std::string KernelNetwork::why_not() const {
 }
 
 std::vector<int64_t> KernelNetwork::shape_of_output(const Tensor& x) const {
-  std::vector<int64_t> out = {x.size(0)};
+  std::vector<int64_t> out(x.sizes().begin(), x.sizes().end() - in_rank_);
   out.insert(out.end(), out_shape_.begin(), out_shape_.end());
   return out;
 }
@@ -261,9 +265,11 @@ std::vector<int64_t> KernelNetwork::shape_of_output(const Tensor& x) const {
 Tensor KernelNetwork::run(const Tensor& given, RowNoise& noise, bool is_training,
                           Precision precision) {
   Tensor x = given.contiguous();
-  ELBO_CHECK(x.numel() == x.size(0) * in_width_ && is_plain(x), Code::usage,
-             "rows of {} numbers given to a network that takes {}, in f32 on the CPU",
-             x.numel() / std::max<int64_t>(1, x.size(0)), in_width_);
+  int64_t width = 1;
+  for (int64_t d = std::max<int64_t>(0, x.dim() - in_rank_); d < x.dim(); ++d) width *= x.size(d);
+  ELBO_CHECK(width == in_width_ && x.dim() > in_rank_ && is_plain(x), Code::usage,
+             "rows of {} numbers given to a network that takes {}, in f32 on the CPU", width,
+             in_width_);
   bool has_gradient = needs_gradient({x}) || needs_gradient(parameters_);
   if (!has_gradient && !is_training) return infer(x, precision);
   PassKind kind{has_gradient, has_gradient && x.requires_grad(), is_training, precision};

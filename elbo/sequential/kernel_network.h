@@ -23,15 +23,15 @@ namespace elbo::sequential {
 /// Error(Code::failure) where x or a parameter changed in between.
 class KernelNetwork {
  public:
-  /// out_shape: of what is put out for one example.
-  KernelNetwork(std::vector<LayerSpec> layers, std::vector<int64_t> out_shape);
+  /// in_rank: dimensions of an example; out_shape: of what is put out for one.
+  KernelNetwork(std::vector<LayerSpec> layers, int64_t in_rank, std::vector<int64_t> out_shape);
   ~KernelNetwork();
   KernelNetwork(const KernelNetwork&) = delete;
   KernelNetwork& operator=(const KernelNetwork&) = delete;
 
   /// Why the kernels cannot run it as its parameters are now; empty when they can.
   std::string why_not() const;
-  /// x [N, in...], f32 on the CPU, to [N, out...]. noise: of the N rows, for dropout. Throws
+  /// x [.., in...], f32 on the CPU, to [.., out...]. noise: of all rows, for dropout. Throws
   /// Error(Code::usage) for rows of another width.
   Tensor run(const Tensor& x, RowNoise& noise, bool is_training, Precision precision);
 
@@ -46,7 +46,7 @@ class KernelNetwork {
   std::vector<LayerSpec> layers_;
   std::vector<Tensor> parameters_;
   std::vector<int64_t> out_shape_;
-  int64_t in_width_;
+  int64_t in_rank_, in_width_;
   std::string why_not_stages_;
   std::shared_ptr<Passes> passes_;
 };

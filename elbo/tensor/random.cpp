@@ -33,6 +33,11 @@ at::Generator generator_on(at::Device device, Rng& rng) {
   return out;
 }
 
+/// Whether a tensor of such options is what our generator fills.
+bool is_plain(at::TensorOptions options) {
+  return options.device().is_cpu() && options.dtype() == at::kFloat;
+}
+
 /// draw(rng.at(rows[b]), b) for every b.
 template <class Draw>
 void for_each_row(const Rng& rng, const Tensor& rows, Draw draw) {
@@ -122,31 +127,51 @@ Tensor bernoulli_by_row(const Rng& rng, const Tensor& rows, const Tensor& p) {
 }
 
 RowNoise::RowNoise(const Rng& rng, const Tensor& examples, int64_t n)
-    : rng_(rng), examples_(examples.defined() ? examples : at::arange(n)) {}
+    : rng_(rng), examples_(examples), count_(n) {}
+
+uint64_t RowNoise::key(int64_t r) const {
+  int64_t at = r % count_;
+  auto example = static_cast<uint64_t>(examples_.defined() ? examples_.data_ptr<int64_t>()[at] : at);
+  return example + (static_cast<uint64_t>(r / count_) << 48);
+}
+
+template <class Fill>
+void RowNoise::for_each_row(Fill fill) {
+  constexpr int64_t kRows = 8;
+  const Rng rng = rng_.split();
+  const int64_t n = rows();
+  share_loop((n + kRows - 1) / kRows, [&](int64_t turn) {
+    for (int64_t r = turn * kRows; r < std::min(n, (turn + 1) * kRows); ++r) fill(rng.at(key(r)), r);
+  });
+}
 
 Tensor RowNoise::uniform(int64_t n, at::TensorOptions options) {
   at::NoGradGuard no_grad;
-  return uniform_by_row(rng_.split(), examples_, n).to(options);
+  Tensor out = reused_empty({rows(), n});
+  float* to = out.data_ptr<float>();
+  for_each_row([&](Rng own, int64_t r) { own.uniform({to + r * n, static_cast<size_t>(n)}); });
+  return is_plain(options) ? out : out.to(options);
 }
 
 Tensor RowNoise::normal(int64_t k, int64_t n, at::TensorOptions options) {
   at::NoGradGuard no_grad;
-  int64_t rows = this->rows();
-  Tensor out = reused_empty({k, rows, n});
+  const int64_t count = rows();
+  Tensor out = reused_empty({k, count, n});
   float* to = out.data_ptr<float>();
-  for_each_row(rng_.split(), examples_, [&](Rng own, int64_t row) {
-    if (k == 1) return own.normal({to + row * n, static_cast<size_t>(n)});
+  for_each_row([&](Rng own, int64_t r) {
+    if (k == 1) return own.normal({to + r * n, static_cast<size_t>(n)});
     std::vector<float> drawn(static_cast<size_t>(k * n));
     own.normal(drawn);
-    for (int64_t i = 0; i < k; ++i) std::copy_n(&drawn[size_t(i * n)], n, to + (i * rows + row) * n);
+    for (int64_t i = 0; i < k; ++i) std::copy_n(&drawn[size_t(i * n)], n, to + (i * count + r) * n);
   });
-  return out.to(options);
+  return is_plain(options) ? out : out.to(options);
 }
 
-/// A draw's number stands above the 48 bits that an example's may have.
 RowNoise RowNoise::draws(int64_t k) {
-  Tensor number = at::arange(k).bitwise_left_shift(48).unsqueeze(1);
-  return {rng_.split(), (number + examples_.unsqueeze(0)).flatten(), 0};
+  RowNoise out = *this;
+  out.rng_ = rng_.split();
+  out.draws_ = k * draws_;
+  return out;
 }
 
 }  // namespace elbo

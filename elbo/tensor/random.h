@@ -28,7 +28,7 @@ class RowNoise {
  public:
   /// examples [N] i64 on the CPU; undefined: rows show the examples 0 .. n - 1.
   RowNoise(const Rng& rng, const Tensor& examples, int64_t n);
-  int64_t rows() const { return examples_.size(0); }
+  int64_t rows() const { return count_ * draws_; }
   /// [N, n] uniform on [0, 1).
   Tensor uniform(int64_t n, at::TensorOptions options = at::kFloat);
   /// [K, N, n] standard normals: K draws of n for each row.
@@ -39,8 +39,15 @@ class RowNoise {
   Rng split() { return rng_.split(); }
 
  private:
+  /// What row r is keyed by: its example, and above the 48 bits that this may have its draw.
+  uint64_t key(int64_t r) const;
+  /// fill(generator, row) for every row.
+  template <class Fill>
+  void for_each_row(Fill fill);
+
   Rng rng_;
-  Tensor examples_;
+  Tensor examples_;  // [count], or undefined
+  int64_t count_, draws_ = 1;
 };
 
 }  // namespace elbo

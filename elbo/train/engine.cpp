@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/engine.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <cmath>
 
 #include "elbo/sequential/kernel_network.h"
 #include "elbo/tensor/mixed_precision.h"
+#include "elbo/tensor/weighted_sum.h"
 
 namespace elbo {
 
@@ -17,24 +20,22 @@ struct Engine::Seat {
   std::vector<std::string> names;  // of its terms
   std::vector<double> means;       // of its terms
   double loss = 0, norm = 0;
+
+  /// Adds share times the loss's gradient to the parameters'; those it does not reach keep theirs.
+  void find_gradients(const Tensor& total, double share) {
+    Tensor one = at::full_like(total, share);
+    std::vector<Tensor> found =
+        torch::autograd::grad({total}, params, {one}, /*retain_graph=*/false,
+                              /*create_graph=*/false, /*allow_unused=*/true);
+    for (size_t i = 0; i < params.size(); ++i) {
+      Tensor& grad = params[i].mutable_grad();
+      if (!found[i].defined()) continue;
+      grad = grad.defined() ? grad + found[i] : std::move(found[i]);
+    }
+  }
 };
 
 namespace {
-
-/// In f64, by hand where it is small and plain.
-double mean_of(const Tensor& t) {
-  auto sum = [&](auto* at) {
-    double out = 0;
-    for (int64_t i = 0; i < t.numel(); ++i) out += static_cast<double>(at[i]);
-    return out;
-  };
-  auto n = static_cast<double>(t.numel());
-  if (t.is_cpu() && t.is_contiguous()) {
-    if (t.scalar_type() == at::kFloat) return sum(t.data_ptr<float>()) / n;
-    if (t.scalar_type() == at::kDouble) return sum(t.data_ptr<double>()) / n;
-  }
-  return t.mean(at::kDouble).item<double>();
-}
 
 /// The first parameter of a player that is not finite or has such a gradient, in words.
 std::string where_broken(const std::string& player, const torch::nn::Module& module) {
@@ -89,14 +90,13 @@ void Engine::find(const Batch& batch, const Rng& rng, const Time& time, double s
   for (Seat& seat : seats_) {
     Rng own = rng.stream(seat.player->name());
     Loss loss = seat.player->loss(batch, own, time);
-    Tensor total = share == 1 ? loss.total : loss.total * share;
-    total.backward({}, std::nullopt, false, seat.params);
-    seat.loss += total.item<double>();
+    seat.find_gradients(loss.total, share);
+    seat.loss += share * sum_of(loss.total);
     seat.means.resize(loss.terms.size());
     seat.names.resize(loss.terms.size());
     for (size_t i = 0; i < loss.terms.size(); ++i) {
       seat.names[i] = loss.terms[i].first;
-      seat.means[i] += share * mean_of(loss.terms[i].second);
+      seat.means[i] += share * loss.terms[i].second;
     }
   }
   is_fresh_ = false;

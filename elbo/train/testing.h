@@ -78,7 +78,7 @@ inline std::map<std::string, double> pass_terms(Model& model, const Pipeline& pi
   Rng rng(1, "held out");
   Pass pass = model.pass(batch, rng, {});
   double recon = -pass.log_px.mean().item<double>();
-  double kl = pass.latents[0].kl.mean().item<double>();
+  double kl = kl_of(pass.latents[0]).mean().item<double>();
   return {{"neg_elbo", recon + kl}, {"recon", recon}, {"kl", kl}};
 }
 
