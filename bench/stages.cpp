@@ -5,9 +5,9 @@
 //     cmake --build build/release --target bench_stages
 //     build/release/bench/bench_stages [dense|conv|iwae|vamp|full|deep|table] [f32|bf16] [STEPS]
 //
-// The models are those of the benchmarks of these names (iwae with K = 5), the images 13 % ones, the
-// batch 128, the optimizer Adam. OMP_NUM_THREADS= sets the number of threads, ELBO_ISA= forces a
-// lower instruction set. Medians over the steps; parts of one name are taken together.
+// The models are those of the benchmarks of these names (iwae with K = 5), the images 13 % ones,
+// the batch 128, the optimizer Adam. OMP_NUM_THREADS= sets the number of threads, ELBO_ISA= forces
+// a lower instruction set. Medians over the steps; parts of one name are taken together.
 #include <ATen/Parallel.h>
 
 #include <algorithm>

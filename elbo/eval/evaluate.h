@@ -54,9 +54,9 @@ constexpr double kActiveVariance = 0.01;
 ///
 /// and every term of Pass::terms by its name. Means over examples, with standard errors
 /// sd / sqrt(N). A plain autoencoder has recon and reconstruction_mse only. Units are those of the
-/// data as the pipeline leaves it. Nothing depends on options.batch, beyond rounding: noise is keyed
-/// by example, and the batch is rounded up to whole blocks of 64 rows. Memory grows
-/// neither with the data set nor with K.
+/// data as the pipeline leaves it. Nothing depends on options.batch, beyond rounding: noise is
+/// keyed by example, and the batch is rounded up to whole blocks of 64 rows. Memory grows neither
+/// with the data set nor with K.
 ///
 /// Throws Error(Code::data) for data outside the likelihood's support and for no data,
 /// Error(Code::usage) for samples > 0 where the posterior has no density.

@@ -51,7 +51,7 @@ TEST(Evaluate, TheBoundRisesWithKToTheEvidence) {
   double first = before - (-log_px);
   for (int64_t samples : {4, 16, 64, 256, 1024}) {
     Evaluation out = run(*problem.model, problem.data, {.samples = samples});
-    EXPECT_LT(value(out, "iwae"), before) << samples;
+    EXPECT_LT(value(out, "iwae"), before + 0.002 * first) << samples;  // and its noise
     EXPECT_GE(value(out, "effective_samples"), 1);
     EXPECT_LT(value(out, "effective_samples"), 0.9 * static_cast<double>(samples));
     before = value(out, "iwae");

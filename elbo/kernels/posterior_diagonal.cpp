@@ -30,7 +30,8 @@ void backward(const float* parameters, const float* noise, int64_t latent, const
     Vec mu = load_n(parameters + i, count), raw = load_n(parameters + latent + i, count);
     Vec sigma = exp(bounded_log_var(raw) * 0.5f);
     Vec w = load_n(weight + i, count), d = load_n(dz + i, count);
-    Vec slope = (d * sigma * load_n(noise + i, count) + w * (sigma * sigma - 1.0f) + entropy_weight) * 0.5f;
+    Vec slope =
+        (d * sigma * load_n(noise + i, count) + w * (sigma * sigma - 1.0f) + entropy_weight) * 0.5f;
     store_n(gradient + i, d + w * mu, count);
     store_n(gradient + latent + i, select(is_bounded(raw), slope, Vec{}), count);
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once for each instruction set. z = mu + L eps with L lower triangular,
-// KL = (|L|_F^2 + |mu|^2 - Z) / 2 - sum_j ln L_jj, H = Z (1 + ln 2 pi) / 2 + sum_j ln L_jj. Parameters: mu [Z], 2 ln L_jj [Z], and the
-// entries below the diagonal row by row.
+// KL = (|L|_F^2 + |mu|^2 - Z) / 2 - sum_j ln L_jj, H = Z (1 + ln 2 pi) / 2 + sum_j ln L_jj.
+// Parameters: mu [Z], 2 ln L_jj [Z], and the entries below the diagonal row by row.
 #include "elbo/kernels/math.h"
 #include "elbo/kernels/posterior.h"
 #include "elbo/kernels/posterior_bounds.h"

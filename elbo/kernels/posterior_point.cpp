@@ -14,8 +14,8 @@ double forward(const float* parameters, const float*, int64_t latent, float* z, 
   return 0;
 }
 
-void backward(const float*, const float*, int64_t latent, const float* dz, const float*,
-              float, float* gradient) {
+void backward(const float*, const float*, int64_t latent, const float* dz, const float*, float,
+              float* gradient) {
   for (int64_t i = 0; i < latent; ++i) gradient[i] = dz[i];
 }
 

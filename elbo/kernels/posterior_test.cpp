@@ -20,7 +20,7 @@ double bounded(double log_var) { return std::clamp(log_var, -20.0, 10.0); }
 /// z and kl in double: z = mu + L eps, KL from the standard normal for each group. Returns the
 /// entropy.
 double draw(std::string_view name, const Doubles& p, std::span<const float> noise, Doubles& z,
-          Doubles& kl) {
+            Doubles& kl) {
   size_t n = noise.size();
   z.assign(p.begin(), p.begin() + static_cast<int64_t>(n));
   kl.clear();
@@ -65,8 +65,8 @@ struct Example {
   }
   std::vector<float> backward() const {
     Guarded out(parameters.size(), kNaN);
-    kernels.backward(parameters.data(), noise.data(), latent, dz.data(), weight.data(), entropy_weight,
-                     out);
+    kernels.backward(parameters.data(), noise.data(), latent, dz.data(), weight.data(),
+                     entropy_weight, out);
     EXPECT_TRUE(out.is_intact());
     return out.values();
   }

@@ -14,9 +14,7 @@ namespace {
 class Vae : public Model {
  public:
   Vae(const ModelOptions& o, const Schema& schema, Rng& rng)
-      : latent_(o.latent),
-        event_shape_(schema.shape),
-        output_bias_(o.output_bias) {
+      : latent_(o.latent), event_shape_(schema.shape), output_bias_(o.output_bias) {
     likelihood_ = register_module("likelihood", likelihoods().make(o.likelihood, schema));
     posterior_ = register_module("posterior", posteriors().make(o.posterior, latent_));
     std::vector<int64_t> shown = likelihood_->shown_shape(schema.shape);

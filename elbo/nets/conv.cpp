@@ -48,8 +48,7 @@ std::vector<ImageSize> image_sizes(const ConvOptions& o, ImageSize first) {
   return sizes;
 }
 
-ConvSpec conv_spec(const ConvOptions& o, const ImageSize& in, const ImageSize& out,
-                     bool mirrored) {
+ConvSpec conv_spec(const ConvOptions& o, const ImageSize& in, const ImageSize& out, bool mirrored) {
   return {in.channels, in.height, in.width, out.channels,       out.height,
           out.width,   o.kernel,  o.stride, (o.kernel - 1) / 2, mirrored};
 }

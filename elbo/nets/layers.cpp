@@ -112,10 +112,11 @@ std::optional<sequential::NormSpec> Norm::spec() const {
 
 Tensor Norm::forward(const Tensor& x) {
   if (kind == "none") return x;
-  if (kind == "layer") return at::layer_norm(x, shape_, weight, bias, sequential::kNormEpsilon, false);
+  if (kind == "layer")
+    return at::layer_norm(x, shape_, weight, bias, sequential::kNormEpsilon, false);
   bool use_batch = is_training() && x.numel() > x.size(1);  // one value has no variance
-  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, sequential::kNormMomentum, sequential::kNormEpsilon,
-                        false);
+  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch,
+                        sequential::kNormMomentum, sequential::kNormEpsilon, false);
 }
 
 Tensor dropout(const Tensor& x, double rate, bool training, RowNoise& noise) {

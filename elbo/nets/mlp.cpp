@@ -58,7 +58,8 @@ class Mlp : public Network {
   std::vector<LayerSpec> layers() const override {
     std::vector<LayerSpec> out;
     for (size_t i = 0; i < linears_.size(); ++i) {
-      out.push_back({linears_[i]->weight, linears_[i]->bias, norms_[i]->spec(), options_.activation, options_.dropout});
+      out.push_back({linears_[i]->weight, linears_[i]->bias, norms_[i]->spec(), options_.activation,
+                     options_.dropout});
     }
     out.push_back({last_->weight, last_->bias});
     return out;

@@ -28,10 +28,10 @@ class Network : public torch::nn::Module {
   virtual Tensor forward_after(const Tensor& z, const Tensor& /*previous*/, RowNoise& noise) {
     return forward(z, noise);
   }
-  /// forward_after() as models call it, x [.., in...] to [.., out...]: by the kernels where they can run it
-  /// (sequential/kernel_network.h), else by LibTorch's operators. Its products take factors of bf16
-  /// where MixedPrecision (tensor/mixed_precision.h) is on, and what comes out is of x's type all
-  /// the same.
+  /// forward_after() as models call it, x [.., in...] to [.., out...]: by the kernels where they
+  /// can run it (sequential/kernel_network.h), else by LibTorch's operators. Its products take
+  /// factors of bf16 where MixedPrecision (tensor/mixed_precision.h) is on, and what comes out is
+  /// of x's type all the same.
   Tensor run(const Tensor& x, const Tensor& previous, RowNoise& noise);
   /// Why run() goes by LibTorch's operators; empty where it does not.
   std::string why_not_kernels() const;

@@ -17,7 +17,8 @@ ByOperators::ByOperators() : outer_(by_operators) { by_operators = true; }
 ByOperators::~ByOperators() { by_operators = outer_; }
 
 sequential::KernelNetwork& Network::kernels() const {
-  if (!kernels_) kernels_ = std::make_unique<sequential::KernelNetwork>(
+  if (!kernels_)
+    kernels_ = std::make_unique<sequential::KernelNetwork>(
         layers(), static_cast<int64_t>(in_shape().size()), out_shape());
   return *kernels_;
 }
@@ -27,13 +28,16 @@ std::string Network::why_not_kernels() const {
 }
 
 std::string why_not_kernels(const torch::nn::Module& module) {
-  for (const auto& item : module.named_modules()) {
-    const auto* network = dynamic_cast<const Network*>(item.value().get());
+  auto tell = [](const std::string& name, const torch::nn::Module& m) -> std::string {
+    const auto* network = dynamic_cast<const Network*>(&m);
     std::string why = network ? network->why_not_kernels() : "";
-    std::string name = item.key().empty() ? "network" : item.key();
-    if (!why.empty()) return fmt::format("the {} runs by LibTorch's operators: {}", name, why);
+    return why.empty() ? "" : fmt::format("the {} runs by LibTorch's operators: {}", name, why);
+  };
+  std::string out = tell("network", module);
+  for (const auto& item : module.named_modules("", /*include_self=*/false)) {
+    if (out.empty()) out = tell(item.key(), *item.value());
   }
-  return "";
+  return out;
 }
 
 Tensor Network::run(const Tensor& x, const Tensor& previous, RowNoise& noise) {

@@ -84,7 +84,8 @@ class Iwae : public Bound {
     for (const Latent& latent : pass.latents) {
       Tensor log_ratio = latent.log_p - latent.log_q;  // [K, B]
       log_w = at::add(log_w, log_ratio, weights.beta);
-      kl += latent.has_closed_kl() ? n * sum_of(summands_of_kl(latent)) : -draws * sum_of(log_ratio);
+      kl +=
+          latent.has_closed_kl() ? n * sum_of(summands_of_kl(latent)) : -draws * sum_of(log_ratio);
     }
     Tensor bound = log_w.logsumexp(0) - std::log(static_cast<double>(samples_));  // [B]
     std::vector<std::pair<Tensor, double>> sums = {{bound, -n}};

@@ -22,7 +22,8 @@ class Distribution {
   virtual Tensor sample(Rng& rng, int64_t n) const = 0;
   virtual bool reparameterised() const { return false; }
   /// The draws that standard normals noise [n, batch..., event...] make, of a distribution that
-  /// sample() makes of such: differentiable in the parameters. Throws Error(Code::usage) for others.
+  /// sample() makes of such: differentiable in the parameters. Throws Error(Code::usage) for
+  /// others.
   virtual Tensor sample_from(const Tensor& noise) const;
   /// log p(x), [.., batch...], summed over the event; x broadcasts against [batch..., event...].
   /// mask (of x's event shape, 1 = observed): elements that are 0 contribute nothing; undefined

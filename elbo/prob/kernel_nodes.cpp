@@ -43,8 +43,8 @@ struct Observations {
     const float* observed = data_or_null(mask);
     for_each_row(rows, 4, [&](int, int64_t r) {
       int64_t at = r % b * elements;
-      LikelihoodRow row{p + r * width, seen + at, observed ? observed + at : nullptr, elements, own,
-                        scale()};
+      LikelihoodRow row{p + r * width, seen + at, observed ? observed + at : nullptr,
+                        elements,      own,       scale()};
       log_p[r] = kernels->row(row, of_parameters ? of_parameters + r * width : nullptr,
                               of_own ? &(of_own[r] = 0) : nullptr);
     });
@@ -70,16 +70,17 @@ struct LikelihoodNode : torch::autograd::Node {
     if (!gradients[0].defined()) return out;
     Tensor weight = gradients[0].contiguous();  // [K, B]
     const double* w = weight.data_ptr<double>();
-    profiled([] { return "likelihood"; }, Direction::backward, [&] {
-      if (!of_parameters.defined()) find_again();
-      const double found_at = observations.scale();
-      scale(w, found_at);
-      if (own.defined()) {
-        double sum = 0;
-        for (size_t r = 0; r < of_own.size(); ++r) sum -= w[r] / found_at * of_own[r];
-        out[1] = at::full({}, sum, own.options());
-      }
-    });
+    profiled([] { return "likelihood"; }, Direction::backward,
+             [&] {
+               if (!of_parameters.defined()) find_again();
+               const double found_at = observations.scale();
+               scale(w, found_at);
+               if (own.defined()) {
+                 double sum = 0;
+                 for (size_t r = 0; r < of_own.size(); ++r) sum -= w[r] / found_at * of_own[r];
+                 out[1] = at::full({}, sum, own.options());
+               }
+             });
     out[0] = std::move(of_parameters);
     return out;
   }
@@ -96,7 +97,9 @@ struct LikelihoodNode : torch::autograd::Node {
 
   /// Brings every row's gradient to its weight, in place, where it is not what it was found at.
   void scale(const double* weight, double found_at) {
-    auto is_other = [=](double w) { return static_cast<float>(-w) != static_cast<float>(found_at); };
+    auto is_other = [=](double w) {
+      return static_cast<float>(-w) != static_cast<float>(found_at);
+    };
     if (std::none_of(weight, weight + of_own.size(), is_other)) return;
     int64_t rows = std::ssize(of_own), width = of_parameters.numel() / std::max<int64_t>(1, rows);
     float* at = of_parameters.data_ptr<float>();
@@ -165,9 +168,10 @@ bool is_kernel_tensor(const Tensor& t) { return t.is_cpu() && t.scalar_type() ==
 Tensor log_prob_by_kernel(const LikelihoodKernels& kernels, const Tensor& parameters,
                           const Tensor& x, const Tensor& mask, const Tensor& own) {
   const int64_t draws = parameters.size(0), b = parameters.size(1);
-  ELBO_CHECK(x.size(0) == b && (!mask.defined() || mask.numel() == x.numel()), Code::usage,
-             "x of {} examples, with a mask of {} elements for {}, observed under parameters for {}",
-             x.size(0), mask.defined() ? mask.numel() : x.numel(), x.numel(), b);
+  ELBO_CHECK(
+      x.size(0) == b && (!mask.defined() || mask.numel() == x.numel()), Code::usage,
+      "x of {} examples, with a mask of {} elements for {}, observed under parameters for {}",
+      x.size(0), mask.defined() ? mask.numel() : x.numel(), x.numel(), b);
   Observations o{&kernels, parameters.contiguous(), x.contiguous(),
                  mask.defined() ? mask.contiguous() : mask, own.defined() ? own.item<float>() : 0};
   Tensor out = reused_empty({draws, b}, at::kDouble);
@@ -181,10 +185,11 @@ Tensor log_prob_by_kernel(const LikelihoodKernels& kernels, const Tensor& parame
     node->observations = o;
     node->version = o.parameters._version();
   }
-  profiled([] { return "likelihood"; }, Direction::forward, [&] {
-    o.find(out.data_ptr<double>(), node ? node->of_parameters.data_ptr<float>() : nullptr,
-           node ? node->of_own.data() : nullptr);
-  });
+  profiled([] { return "likelihood"; }, Direction::forward,
+           [&] {
+             o.find(out.data_ptr<double>(), node ? node->of_parameters.data_ptr<float>() : nullptr,
+                    node ? node->of_own.data() : nullptr);
+           });
   if (node) set_outputs<LikelihoodNode>(node, {out});
   return out;
 }
@@ -200,15 +205,16 @@ KernelDraws draw_by_kernel(const PosteriorKernels& kernels, const Tensor& given,
   const float *p = parameters.data_ptr<float>(), *eps = noise.data_ptr<float>();
   float *z = out.z.data_ptr<float>(), *kl = groups ? out.kl.data_ptr<float>() : nullptr;
   double* entropy = out.entropy.data_ptr<double>();
-  profiled([] { return "posterior"; }, Direction::forward, [&] {
-    for_each_row(b, 8, [&](int, int64_t r) {
-      for (int64_t k = 0; k < draws; ++k) {
-        int64_t at = (k * b + r) * latent;
-        entropy[r] = kernels.forward(p + r * parameters.size(1), eps + at, latent, z + at,
-                                     kl ? kl + r * groups : nullptr);
-      }
-    });
-  });
+  profiled([] { return "posterior"; }, Direction::forward,
+           [&] {
+             for_each_row(b, 8, [&](int, int64_t r) {
+               for (int64_t k = 0; k < draws; ++k) {
+                 int64_t at = (k * b + r) * latent;
+                 entropy[r] = kernels.forward(p + r * parameters.size(1), eps + at, latent, z + at,
+                                              kl ? kl + r * groups : nullptr);
+               }
+             });
+           });
   if (!needs_gradient({given})) return out;
   auto node = make_node<PosteriorNode>({parameters});
   node->kernels = &kernels;

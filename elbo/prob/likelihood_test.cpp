@@ -2,6 +2,7 @@
 #include "elbo/prob/likelihood.h"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
 #include <map>
@@ -226,12 +227,96 @@ TEST_P(LikelihoodContract, GivenRunsTheDecoderOnEveryDraw) {
   Tensor z = normal(rng, {5, 2, 4}, at::kDouble);
   Tensor weight = normal(rng, {4, likelihood->params() * 3}, at::kDouble);
   Decoder decoder;
-  decoder.forward = [&](const Tensor& flat, const Tensor&) {
-    EXPECT_EQ(flat.dim(), 2);
-    return at::matmul(flat, weight).view({-1, likelihood->params(), 3});
+  decoder.forward = [&](const Tensor& z, const Tensor&) {
+    return at::matmul(z, weight).unflatten(-1, {likelihood->params(), 3});
   };
   Tensor expected = likelihood->distribution(decoder.forward(z[3], {}))->mean();
   EXPECT_LT(max_difference(likelihood->given(decoder, z)->mean()[3], expected), 1e-12);
+}
+
+/// A decoder that puts out what it is given, whatever z is.
+Decoder decoder_of(const Tensor& parameters) {
+  Decoder out;
+  out.event_shape = {parameters.size(-1)};
+  out.forward = [parameters](const Tensor&, const Tensor&) { return parameters; };
+  return out;
+}
+
+/// log p(x|z) [K, B] and the gradients of its weighted sum for parameters and the likelihood's own,
+/// in f64.
+std::vector<Tensor> observe(Likelihood& likelihood, const Tensor& parameters, const Tensor& x,
+                            const Tensor& mask, bool as_mean) {
+  at::ScalarType type = parameters.scalar_type();
+  likelihood.to(type);
+  for (Tensor& p : likelihood.parameters()) p.mutable_grad() = Tensor();
+  Tensor leaf = parameters.detach().clone().requires_grad_(true);
+  Tensor z = at::zeros({parameters.size(0), parameters.size(1), 1}, type);
+  Tensor log_p =
+      likelihood.log_prob(decoder_of(leaf), z, x.to(type), mask.defined() ? mask.to(type) : mask);
+  Rng weights(7, "weights");
+  (as_mean ? log_p.mean() : (log_p * normal(weights, log_p.sizes())).sum()).backward();
+  std::vector<Tensor> out = {log_p.detach(), leaf.grad()};
+  for (const Tensor& p : likelihood.parameters()) out.push_back(p.grad());
+  for (Tensor& t : out) t = t.to(at::kDouble).clone();
+  return out;
+}
+
+// In f32 a kernel observes where there is one, in f64 LibTorch's operators.
+TEST_P(LikelihoodContract, KernelsObserveAsOperatorsDo) {
+  for (int64_t d : {1, 6, 33}) {
+    for (int64_t k : {1, 3}) {
+      Tensor all = parameters({k, 4}, d).to(at::kFloat);
+      Tensor x = likelihood->distribution(parameters({4}, d))->sample(rng, 1)[0].detach();
+      x = x.to(at::kFloat);
+      Tensor mask = (uniform(rng, {4, d}) < 0.7).to(at::kFloat);
+      for (const Tensor& m : {Tensor(), mask}) {
+        for (bool as_mean : {true, false}) {
+          auto kernels = observe(*likelihood, all, x, m, as_mean);
+          auto operators = observe(*likelihood, all.to(at::kDouble), x, m, as_mean);
+          ASSERT_EQ(kernels.size(), operators.size());
+          for (size_t i = 0; i < kernels.size(); ++i) {
+            ASSERT_EQ(kernels[i].sizes(), operators[i].sizes());
+            double norm = operators[i].norm().item<double>();
+            EXPECT_LT((kernels[i] - operators[i]).norm().item<double>(), 1e-5 * norm + 1e-6) << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(LikelihoodContract, GradientMayBeTakenTwice) {
+  likelihood->to(at::kFloat);
+  Tensor leaf = parameters({2, 3}, 5).to(at::kFloat).requires_grad_(true);
+  Tensor x = likelihood->distribution(parameters({3}, 5))->sample(rng, 1)[0].to(at::kFloat);
+  Tensor log_p = likelihood->log_prob(decoder_of(leaf), at::zeros({2, 3, 1}), x.detach(), {});
+  auto gradient = [&](const Tensor& weight) {
+    return torch::autograd::grad({(log_p * weight).sum()}, {leaf}, {}, /*retain_graph=*/true)[0];
+  };
+  Tensor one = at::full({2, 3}, 0.5), other = at::full({2, 3}, -2.0);
+  Tensor first = gradient(one), second = gradient(other), third = gradient(one);
+  EXPECT_TRUE(at::allclose(second, -4 * first, 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(third, first, 1e-6, 1e-7));
+}
+
+TEST_P(LikelihoodContract, WithoutGradientHoldsFewOfTheDecodersRows) {
+  at::NoGradGuard no_grad;
+  likelihood->to(at::kFloat);
+  const int64_t p = likelihood->params();
+  int64_t most = 0;
+  Decoder decoder;
+  decoder.event_shape = {2};
+  decoder.forward = [&](const Tensor& z, const Tensor&) {
+    most = std::max(most, z.numel());
+    return (z * at::ones({p * 2})).view({z.size(0), z.size(1), p, 2});
+  };
+  Tensor z = 0.1 * normal(rng, {700, 11, 1});
+  Tensor x = likelihood->distribution(parameters({11}, 2))->sample(rng, 1)[0].to(at::kFloat);
+  Tensor together = likelihood->log_prob(decoder, z, x, {});
+  EXPECT_LE(most, 2048);
+  EXPECT_EQ(together.sizes(), at::IntArrayRef({700, 11}));
+  EXPECT_TRUE(
+      at::equal(together[650], likelihood->log_prob(decoder, z.narrow(0, 650, 1), x, {})[0]));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract,

@@ -31,9 +31,9 @@ struct VampOptions {
   }
 };
 
-/// The VampPrior: p(z) = 1/C sum_c q(z|u_c) with learned pseudo-inputs u_c of x's shape, which start
-/// as training examples. Tomczak & Welling 2018, section 3; they bound pixels' u_c to [0, 1], here
-/// nothing bounds them.
+/// The VampPrior: p(z) = 1/C sum_c q(z|u_c) with learned pseudo-inputs u_c of x's shape, which
+/// start as training examples. Tomczak & Welling 2018, section 3; they bound pixels' u_c to [0, 1],
+/// here nothing bounds them.
 std::shared_ptr<Prior> make_vamp_prior(const VampOptions& options, const PriorContext& context);
 
 }  // namespace elbo

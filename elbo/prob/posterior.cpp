@@ -38,8 +38,7 @@ PosteriorDraws Posterior::draw(const Tensor& parameters, RowNoise& noise, int64_
   }
   std::shared_ptr<Distribution> q = given(parameters);
   Tensor z = q->sample_from(eps);
-  return {z, [q, z] { return q->log_prob(z); },
-          kl_from_normal(*q, latent_, parameters.options())};
+  return {z, [q, z] { return q->log_prob(z); }, kl_from_normal(*q, latent_, parameters.options())};
 }
 
 namespace {

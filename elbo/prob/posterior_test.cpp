@@ -124,6 +124,85 @@ TEST_P(PosteriorContract, ExtremesStayFinite) {
   }
 }
 
+/// z, KL from N(0, I), log q and the parameters' gradient of their weighted sum, in f64.
+std::vector<Tensor> draw(const Posterior& posterior, const Tensor& at, int64_t k, bool density) {
+  Tensor leaf = at.detach().clone().requires_grad_(true);
+  RowNoise noise(Rng(3, "noise"), {}, at.size(0));
+  PosteriorDraws drawn = posterior.draw(leaf, noise, k);
+  std::vector<Tensor> found = {drawn.z};
+  if (drawn.kl_normal.defined()) found.push_back(drawn.kl_normal);
+  if (density) found.push_back(drawn.log_q());
+  Rng rng(4, "weights");
+  Tensor loss = at::zeros({}, at::kDouble);
+  for (const Tensor& t : found) {
+    loss = loss + (t * normal(rng, t.sizes()).to(t.scalar_type())).sum();
+  }
+  loss.backward();
+  found.push_back(leaf.grad());
+  for (Tensor& t : found) t = t.detach().to(at::kDouble);
+  return found;
+}
+
+// In f32 the kernels draw, in f64 LibTorch's operators.
+TEST_P(PosteriorContract, KernelsDrawAsOperatorsDo) {
+  for (int64_t latent : {1, 3, 20}) {
+    for (int64_t k : {1, 2, 7}) {
+      auto posterior = make(latent);
+      Tensor at = normal(rng, {5, posterior->params()}) * 0.5;
+      bool density = has_density(GetParam().type);
+      auto kernels = draw(*posterior, at, k, density);
+      auto operators = draw(*posterior, at.to(at::kDouble), k, density);
+      ASSERT_EQ(kernels.size(), operators.size());
+      for (size_t i = 0; i < kernels.size(); ++i) {
+        ASSERT_EQ(kernels[i].sizes(), operators[i].sizes());
+        double norm = operators[i].norm().item<double>();
+        EXPECT_LT((kernels[i] - operators[i]).norm().item<double>(), 3e-6 * norm)
+            << i << " of latent " << latent << ", " << k << " draws";
+      }
+    }
+  }
+}
+
+TEST_P(PosteriorContract, KernelsGradientIsTheSlopeByCentralDifferences) {
+  auto posterior = make(3);
+  bool density = has_density(GetParam().type);
+  Tensor at = normal(rng, {2, posterior->params()}) * 0.5, exact = at.to(at::kDouble);
+  Tensor slope = at::empty_like(exact);
+  auto value = [&](const Tensor& where) {
+    RowNoise noise(Rng(3, "noise"), {}, 2);
+    PosteriorDraws drawn = posterior->draw(where, noise, 2);
+    Tensor out = drawn.z.tanh().sum();
+    if (drawn.kl_normal.defined()) out = out + drawn.kl_normal.square().sum();
+    return density ? out + drawn.log_q().sum() : out;
+  };
+  for (int64_t i = 0; i < exact.numel(); ++i) {
+    const double h = 1e-5;
+    Tensor up = exact.clone(), down = exact.clone();
+    up.view({-1})[i] += h, down.view({-1})[i] -= h;
+    slope.view({-1})[i] = (value(up) - value(down)) / (2 * h);
+  }
+  Tensor leaf = at.clone().requires_grad_(true);
+  value(leaf).backward();
+  EXPECT_LT(max_difference(leaf.grad(), slope), 1e-4 * (1 + slope.abs().max().item<double>()));
+}
+
+TEST_P(PosteriorContract, LogDensityAlongTheDrawsIsThatOfQ) {
+  if (!has_density(GetParam().type)) {
+    auto posterior = make(3);
+    RowNoise noise(Rng(3, "noise"), {}, 2);
+    Tensor at = normal(rng, {2, posterior->params()});
+    EXPECT_NE(testing::error_of([&] { posterior->draw(at, noise, 1).log_q(); }).find("no density"),
+              std::string::npos);
+    return;
+  }
+  auto posterior = make(4);
+  Tensor at = normal(rng, {3, posterior->params()}) * 0.5;
+  RowNoise noise(Rng(3, "noise"), {}, 3);
+  PosteriorDraws drawn = posterior->draw(at, noise, 6);
+  auto q = posterior->given(at.to(at::kDouble));
+  EXPECT_LT(max_difference(drawn.log_q(), q->log_prob(drawn.z.to(at::kDouble))), 1e-4);
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, PosteriorContract,
                          ::testing::ValuesIn(testing::variants(posteriors())));
 
@@ -144,7 +223,7 @@ class PriorContract : public ::testing::TestWithParam<Part> {};
 
 TEST_P(PriorContract, IsADistributionOverZ) {
   Rng rng(4, "prior");
-  auto prior = priors().make(GetParam(), 2);
+  auto prior = priors().make(GetParam(), {2, {3}});
   prior->to(at::kDouble);
   prior->start_from(normal(rng, {8, 3}, at::kDouble), rng);
   EncodeFn encode = [](const Tensor& x) {

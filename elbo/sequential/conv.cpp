@@ -32,8 +32,8 @@ struct Turns {
 
 }  // namespace
 
-Conv::Conv(const ConvSpec& conv, Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
-           Precision precision)
+Conv::Conv(const ConvSpec& conv, Signal& in, Signal& out, const Parameter& weight,
+           const Parameter& bias, Precision precision)
     : mirrored_(conv.mirrored),
       in_(in),
       out_(out),

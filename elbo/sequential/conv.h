@@ -2,16 +2,16 @@
 #pragma once
 
 #include "elbo/sequential/conv_products.h"
-#include "elbo/sequential/stage.h"
 #include "elbo/sequential/layer.h"
+#include "elbo/sequential/stage.h"
 
 namespace elbo::sequential {
 
 /// out = dropout(activation(convolution of in + bias)), or with its mirror; both signals images.
 class Conv : public Stage {
  public:
-  Conv(const ConvSpec& conv, Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
-       Precision precision);
+  Conv(const ConvSpec& conv, Signal& in, Signal& out, const Parameter& weight,
+       const Parameter& bias, Precision precision);
   std::string name() const override;
   void reserve(int64_t rows) override;
   int64_t scratch() const override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/sequential/conv_products.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "elbo/core/rng.h"

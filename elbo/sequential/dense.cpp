@@ -12,8 +12,8 @@ constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 
 }  // namespace
 
-Dense::Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias, const SparseInput* sparse,
-             Precision precision, bool has_panels)
+Dense::Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
+             const SparseInput* sparse, Precision precision, bool has_panels)
     : in_(in),
       out_(out),
       weight_(weight),

@@ -18,8 +18,8 @@ class Dense : public Stage {
   /// sparse: the same batch as `in` as lists of its non-zeros, or null; what is found through them
   /// is in f32 whatever the precision. has_panels: weight is laid out by in_panels(), which only
   /// forward() in f32 knows how to read.
-  Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias, const SparseInput* sparse,
-        Precision precision, bool has_panels = false);
+  Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
+        const SparseInput* sparse, Precision precision, bool has_panels = false);
   std::string name() const override;
   void reserve(int64_t rows) override { out_.reserve(rows); }
   int64_t scratch() const override;

@@ -201,8 +201,9 @@ struct KernelNetwork::Node : torch::autograd::Node {
   std::string name() const override { return "KernelNetworkBackward"; }
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
-    ELBO_CHECK(!at::GradMode::is_enabled(), Code::usage,
-               "the kernels' gradients cannot be differentiated again: run the network ByOperators");
+    ELBO_CHECK(
+        !at::GradMode::is_enabled(), Code::usage,
+        "the kernels' gradients cannot be differentiated again: run the network ByOperators");
     ELBO_CHECK(pass, Code::failure, "a pass's gradient was taken twice without retain_graph");
     for (const Seen& s : seen) {
       ELBO_CHECK(!s.has_changed(), Code::failure,

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "elbo/sequential/stage.h"
 #include "elbo/kernels/gemm.h"
+#include "elbo/sequential/stage.h"
 
 namespace elbo::sequential {
 

@@ -50,13 +50,13 @@ struct Signal {
   double dropout = 0;
 
   const float* value = nullptr;  ///< [rows, width] as the next stage sees it
-  float* activated = nullptr;     ///< act(sums), before dropout
-  float* gradient = nullptr;      ///< of the loss with respect to the sums
-  Buffer sums;                    ///< kept where the activation's gradient needs them
-  Buffer dropped, keep;           ///< with dropout: the value, and its factors 0 or 1 / (1 - rate)
-  Buffer values, gradients;       ///< of its own
-  int64_t room = 0;               ///< rows
-  bool is_outside = false;        ///< whether the pass says where value and gradient lie
+  float* activated = nullptr;    ///< act(sums), before dropout
+  float* gradient = nullptr;     ///< of the loss with respect to the sums
+  Buffer sums;                   ///< kept where the activation's gradient needs them
+  Buffer dropped, keep;          ///< with dropout: the value, and its factors 0 or 1 / (1 - rate)
+  Buffer values, gradients;      ///< of its own
+  int64_t room = 0;              ///< rows
+  bool is_outside = false;       ///< whether the pass says where value and gradient lie
   const ActivationKernels& kernels = activation_kernels(isa());
 };
 

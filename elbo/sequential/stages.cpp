@@ -51,8 +51,8 @@ void Stages::add_dense(const LayerSpec& l, const SparseInput* sparse, bool has_p
   add_flat();
   Signal& out = add_signal(l.weight.size(0), true);
   const Parameter &weight = add_parameter(), &bias = add_parameter();
-  stages_.push_back(std::make_unique<Dense>(*last_, out, weight, bias, sparse, kind_.precision,
-                                            has_panels));
+  stages_.push_back(
+      std::make_unique<Dense>(*last_, out, weight, bias, sparse, kind_.precision, has_panels));
   last_ = &out;
 }
 
@@ -67,8 +67,7 @@ void Stages::add_conv(const LayerSpec& l, const std::optional<ConvSpec>& next) {
   }
   Signal& image = add_signal(out, true);
   const Parameter &weight = add_parameter(), &bias = add_parameter();
-  stages_.push_back(
-      std::make_unique<Conv>(*l.conv, *last_, image, weight, bias, kind_.precision));
+  stages_.push_back(std::make_unique<Conv>(*l.conv, *last_, image, weight, bias, kind_.precision));
   last_ = &image;
 }
 

@@ -99,18 +99,19 @@ std::map<std::string, double> held_out_terms(Model& model, const Pipeline& pipel
 TrainContext context_of(const Plan& plan, const Path& folder, TrainListener* listener,
                         const std::atomic<bool>* stop) {
   const RunConfig& config = plan.resolved.config;
-  return {plan.fresh,
-          plan.data,
-          config.train,
-          config.objective,
-          static_cast<uint64_t>(config.seed),
-          parse_device(config.device),
-          folder,
-          [samples = bound_samples(config.objective)](Model& m, const Pipeline& p, const Dataset& d) {
-            return held_out_terms(m, p, d, samples);
-          },
-          listener,
-          stop};
+  return {
+      plan.fresh,
+      plan.data,
+      config.train,
+      config.objective,
+      static_cast<uint64_t>(config.seed),
+      parse_device(config.device),
+      folder,
+      [samples = bound_samples(config.objective)](Model& m, const Pipeline& p, const Dataset& d) {
+        return held_out_terms(m, p, d, samples);
+      },
+      listener,
+      stop};
 }
 
 Value run_description(const Plan& plan) {

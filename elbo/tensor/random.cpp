@@ -131,7 +131,8 @@ RowNoise::RowNoise(const Rng& rng, const Tensor& examples, int64_t n)
 
 uint64_t RowNoise::key(int64_t r) const {
   int64_t at = r % count_;
-  auto example = static_cast<uint64_t>(examples_.defined() ? examples_.data_ptr<int64_t>()[at] : at);
+  auto example =
+      static_cast<uint64_t>(examples_.defined() ? examples_.data_ptr<int64_t>()[at] : at);
   return example + (static_cast<uint64_t>(r / count_) << 48);
 }
 
@@ -141,7 +142,8 @@ void RowNoise::for_each_row(Fill fill) {
   const Rng rng = rng_.split();
   const int64_t n = rows();
   share_loop((n + kRows - 1) / kRows, [&](int64_t turn) {
-    for (int64_t r = turn * kRows; r < std::min(n, (turn + 1) * kRows); ++r) fill(rng.at(key(r)), r);
+    for (int64_t r = turn * kRows; r < std::min(n, (turn + 1) * kRows); ++r)
+      fill(rng.at(key(r)), r);
   });
 }
 

@@ -16,8 +16,8 @@ class Ema {
   const NamedTensors& shadow() const { return shadow_; }
   /// Before the weights are moved at that step.
   void begin(int64_t step);
-  /// Elements [offset, offset + count) of a parameter (as Model::parameters() counts them), in f32 on
-  /// the CPU, have been moved.
+  /// Elements [offset, offset + count) of a parameter (as Model::parameters() counts them), in f32
+  /// on the CPU, have been moved.
   void follow(size_t parameter, int64_t offset, int64_t count);
   /// After all have been moved: what follow() was not told of.
   void finish();

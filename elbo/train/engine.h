@@ -23,15 +23,15 @@ struct StepResult {
   std::vector<std::string> names;  ///< of every player's terms
   std::vector<double> means;       ///< of each term over the batch
   double gradient_norm = 0;        ///< of the model, before clipping
-  bool finite = true;  ///< false: some loss or gradient was not finite and no weight was moved
-  std::string broken;  ///< where that was first seen
+  bool finite = true;     ///< false: some loss or gradient was not finite and no weight was moved
+  std::string broken;     ///< where that was first seen
   double operations = 0;  ///< floating-point ones of the products that kernels did
 };
 
 /// One training step, in three parts: find() finds every player's loss and its gradient, which stay
 /// in the parameters; reduce() looks at them; apply() moves the weights, all players' or none. Each
-/// player's loss is taken at the weights as the step found them and differentiated for that player's
-/// parameters alone. Computations go to workers().
+/// player's loss is taken at the weights as the step found them and differentiated for that
+/// player's parameters alone. Computations go to workers().
 class Engine {
  public:
   Engine(std::vector<std::unique_ptr<Player>> players, const EngineOptions& options);

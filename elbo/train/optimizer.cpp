@@ -43,12 +43,14 @@ double Optimizer::gradient_norm() {
     gradients_[i] = params_[i].grad().data_ptr<float>();
   }
   auto square_sum = activation_kernels(isa()).square_sum;
-  profiled([] { return "norm of the gradient"; }, Direction::backward, [&] {
-    workers().team().each(std::ssize(pieces_), [&](int, int64_t i) {
-      const Piece& p = pieces_[static_cast<size_t>(i)];
-      squares_[size_t(i)] = square_sum(gradients_[p.param] + p.offset, p.count, 1, p.count);
-    });
-  });
+  profiled([] { return "norm of the gradient"; }, Direction::backward,
+           [&] {
+             workers().team().each(std::ssize(pieces_), [&](int, int64_t i) {
+               const Piece& p = pieces_[static_cast<size_t>(i)];
+               squares_[size_t(i)] =
+                   square_sum(gradients_[p.param] + p.offset, p.count, 1, p.count);
+             });
+           });
   return std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
 }
 
@@ -62,13 +64,14 @@ void Optimizer::step(double lr, double scale, const Moved& moved) {
   s.lr = static_cast<float>(lr);
   s.scale = static_cast<float>(scale);
   fill(s);
-  profiled([] { return "optimizer"; }, Direction::backward, [&] {
-    workers().team().each(std::ssize(pieces_), [&](int, int64_t i) {
-      const Piece& p = pieces_[static_cast<size_t>(i)];
-      move(s, p.param, p.offset, p.count);
-      if (moved) moved(p.param, p.offset, p.count);
-    });
-  });
+  profiled([] { return "optimizer"; }, Direction::backward,
+           [&] {
+             workers().team().each(std::ssize(pieces_), [&](int, int64_t i) {
+               const Piece& p = pieces_[static_cast<size_t>(i)];
+               move(s, p.param, p.offset, p.count);
+               if (moved) moved(p.param, p.offset, p.count);
+             });
+           });
   for (const Tensor& p : params_) p.unsafeGetTensorImpl()->bump_version();
 }
 
