@@ -31,12 +31,15 @@ int decimals_for(const std::map<std::string, double>& terms) {
   return largest >= 50 ? 1 : largest >= 5 ? 2 : 3;
 }
 
-/// "101.6 nats (recon 76.5 + kl 25.1)", or for an autoencoder "recon 76.5 nats".
+/// "101.6 nats (recon 76.5 + kl 25.1)", with ", iwae 99.8" under a bound of several draws; for an
+/// autoencoder "recon 76.5 nats".
 std::string terms_text(const std::map<std::string, double>& terms) {
   int d = decimals_for(terms);
   if (!terms.count("kl")) return fmt::format("recon {:.{}f} nats", term(terms, "recon"), d);
-  return fmt::format("{:.{}f} nats (recon {:.{}f} + kl {:.{}f})", term(terms, "neg_elbo"), d,
-                     term(terms, "recon"), d, term(terms, "kl"), d);
+  std::string out = fmt::format("{:.{}f} nats (recon {:.{}f} + kl {:.{}f})", term(terms, "neg_elbo"),
+                                d, term(terms, "recon"), d, term(terms, "kl"), d);
+  if (terms.count("iwae")) out += fmt::format(", iwae {:.{}f}", term(terms, "iwae"), d);
+  return out;
 }
 
 std::string headline_text(const std::map<std::string, double>& terms) {

@@ -19,6 +19,9 @@ std::string headline_of(const Run& run, const Evaluation& evaluation, const std:
   if (const Metric* bits = evaluation.find("bits_per_dim")) {
     out += fmt::format(" = {:.3f} bits/dim", bits->value);
   }
+  if (const Metric* iwae = evaluation.find("iwae")) {
+    out += fmt::format("; -L_{} {}", evaluation.samples, format_metric(*iwae));
+  }
   if (const Metric* active = evaluation.find("active_units")) {
     out += fmt::format("; {} of {} latent dimensions active", active->value,
                        evaluation.variance_of_mean.size());

@@ -36,13 +36,20 @@ void settle_for_autoencoder(ResolvedConfig& resolved) {
   resolved.origins["train.stop_on"] = "model";
 }
 
-/// A bound of several draws is what its model is watched by.
+/// A model that maximises a bound of K draws is watched and measured by that bound.
 void settle_for_bound(ResolvedConfig& resolved) {
-  bool has_iwae = bound_samples(resolved.config.objective) > 1;
-  if (!has_iwae || resolved.config.train.stop_on != "neg_elbo") return;
-  resolved.config.train.stop_on = "iwae";
-  resolved.values["train"]["stop_on"] = "iwae";
-  resolved.origins["train.stop_on"] = "objective";
+  const int64_t samples = bound_samples(resolved.config.objective);
+  if (samples == 1) return;
+  auto settle = [&](const char* section, const char* key, auto& option, auto value) {
+    option = value;
+    resolved.values[section][key] = value;
+    resolved.origins[fmt::format("{}.{}", section, key)] = "objective";
+  };
+  RunConfig& config = resolved.config;
+  if (config.train.stop_on == "neg_elbo") {
+    settle("train", "stop_on", config.train.stop_on, std::string("iwae"));
+  }
+  if (config.eval.samples == 0) settle("eval", "samples", config.eval.samples, samples);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "elbo/tasks/doctor.h"
+#include "elbo/tasks/report.h"
 #include "elbo/tasks/testing.h"
 #include "elbo/tensor/testing.h"
 
@@ -138,6 +139,29 @@ TEST(MakePlan, AnAutoencoderIsWatchedAndMeasuredByWhatItHas) {
   EXPECT_EQ(open_config(folder).train.stop_on, "recon");
   EXPECT_TRUE(open_run(folder).trained.metrics.find("recon"));
   EXPECT_FALSE(open_run(folder).trained.metrics.find("neg_elbo"));
+}
+
+TEST(MakePlan, ABoundOfSeveralDrawsIsWhatItsModelIsWatchedBy) {
+  Path folder = train_tiny("iwae", table_file(),
+                           "data.target = 'kind'\nobjective.bound = { type = 'iwae', samples = 3 }");
+  EXPECT_EQ(open_config(folder).train.stop_on, "iwae");
+  EXPECT_EQ(open_config(folder).eval.samples, 3);
+  EXPECT_TRUE(open_run(folder).trained.metrics.find("iwae"));
+  EXPECT_NE(summarise(folder, false).headline.find("; -L_3 "), std::string::npos);
+  auto one = plan_of("data.path = 'moons'\nobjective.bound = { type = 'iwae', samples = 1 }");
+  EXPECT_EQ(one.resolved.config.train.stop_on, "neg_elbo");
+}
+
+// Of runs from before there was one engine.
+TEST(OpenConfig, OptionsThatAreGoneDoNotKeepARunFromOpening) {
+  Path folder = train_tiny("old", table_file(), "data.target = 'kind'");
+  std::string config = read_text(folder / "config.toml");
+  size_t train = config.find("[train]\n");
+  ASSERT_NE(train, std::string::npos);
+  config.insert(train + 8, "engine = 'auto'\ncheck_engine = false\n");
+  write_file(folder / "config.toml", config);
+  EXPECT_EQ(open_config(folder).train.epochs, 4);
+  EXPECT_EQ(resume_run(folder, nullptr, nullptr).ending, Ending::finished);
 }
 
 TEST(OpenFor, BringsNamedColumnsIntoTheModelsOrder) {
