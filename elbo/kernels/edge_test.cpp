@@ -83,7 +83,7 @@ TEST(Edge, PosteriorsKeepWithinTheirParameters) {
       Edge parameters(count, 0.1f), gradient(count), noise(size, 1), z(size), dz(size, 1),
           kl(groups), weight(groups, 1);
       kernels.forward(parameters, noise, n, z, kl);
-      kernels.backward(parameters, noise, n, dz, weight, gradient);
+      kernels.backward(parameters, noise, n, dz, weight, 1, gradient);
       EXPECT_GT(z[n - 1], 0);
     }
   });
