@@ -31,7 +31,8 @@ NormStage::NormStage(Signal& in, Signal& out, const Parameter& weight, const Par
       bias_(bias),
       zeros_(line()) {}
 
-BatchNorm::BatchNorm(const NormSpec& norm, bool is_training, Signal& in, Signal& out, const Parameter& weight, const Parameter& bias)
+BatchNorm::BatchNorm(const NormSpec& norm, bool is_training, Signal& in, Signal& out,
+                     const Parameter& weight, const Parameter& bias)
     : NormStage(in, out, weight, bias),
       running_mean_(norm.running_mean),
       running_var_(norm.running_var),
@@ -134,9 +135,8 @@ void BatchNorm::backward(const Work& w) {
     spread(b_, c, has_statistics_ ? product / count_ : 0);
   }
   for_each_line(w, [&](int64_t, int64_t at) {
-    kernels_.column_gradient(out_.gradient + at, in_.value + at, mean_.data(),
-                             inverse_.data(), factor_.data(), a_.data(), b_.data(), line(),
-                             in_.gradient + at);
+    kernels_.column_gradient(out_.gradient + at, in_.value + at, mean_.data(), inverse_.data(),
+                             factor_.data(), a_.data(), b_.data(), line(), in_.gradient + at);
     in_.finish_gradient(at, line());
   });
 }

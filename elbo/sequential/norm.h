@@ -5,9 +5,9 @@
 #include <initializer_list>
 #include <vector>
 
-#include "elbo/sequential/stage.h"
 #include "elbo/kernels/norm.h"
 #include "elbo/sequential/layer.h"
+#include "elbo/sequential/stage.h"
 
 namespace elbo::sequential {
 
@@ -86,7 +86,8 @@ class NormStage : public Stage {
 /// training, and for a single value. In training these follow every batch (Ioffe & Szegedy 2015).
 class BatchNorm : public NormStage {
  public:
-  BatchNorm(const NormSpec& norm, bool is_training, Signal& in, Signal& out, const Parameter& weight, const Parameter& bias);
+  BatchNorm(const NormSpec& norm, bool is_training, Signal& in, Signal& out,
+            const Parameter& weight, const Parameter& bias);
   std::string name() const override { return "batch norm"; }
   void forward(const Work& work) override;
   void backward(const Work& work) override;
