@@ -25,8 +25,20 @@ void add_block(const float* from, int64_t from_stride, int64_t rows, int64_t col
 }
 
 int64_t find_nonzeros(const float* x, int64_t n, int32_t* columns, float* values) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < n; ++i) {
+  int64_t count = 0, i = 0;
+#if defined(__AVX512F__)
+  // Whole vectors are written: there is room for as many elements as were looked at.
+  __m512i places = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  for (; i + kLanes <= n; i += kLanes) {
+    __m512 all = _mm512_loadu_ps(x + i);
+    __mmask16 found = _mm512_cmp_ps_mask(all, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    _mm512_storeu_si512(columns + count, _mm512_maskz_compress_epi32(found, places));
+    _mm512_storeu_ps(values + count, _mm512_maskz_compress_ps(found, all));
+    count += __builtin_popcount(found);
+    places = _mm512_add_epi32(places, _mm512_set1_epi32(kLanes));
+  }
+#endif
+  for (; i < n; ++i) {
     columns[count] = static_cast<int32_t>(i);
     values[count] = x[i];
     count += x[i] != 0.0f;

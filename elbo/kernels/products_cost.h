@@ -20,9 +20,9 @@ struct SkippingCosts {
 /// more for Isa::scalar.
 SkippingCosts measure_skipping(Precision precision, Isa isa);
 
-/// The share of non-zeros up to which products that skip zeros are the faster ones with isa(). In
-/// f32, where both give the same bits, as measured once for the process. In bf16 the choice changes
-/// the bits, since zeros are skipped in f32: there it is a constant of the instruction set.
+/// The share of non-zeros up to which products that skip zeros are the faster ones with isa(). It
+/// is a constant of the instruction set, not measured in each process: in bf16 the choice changes
+/// the bits, since zeros are skipped in f32, and in f32 it would change the memory that lists take.
 double most_nonzeros(Precision precision);
 
 inline bool skipping_pays(Precision precision, double density) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "elbo/nets/testing.h"
+#include "elbo/tensor/mixed_precision.h"
 #include "elbo/tensor/testing.h"
 #include "elbo/tensor/threads.h"
 
@@ -232,19 +233,21 @@ TEST(KernelNetwork, NumberOfWorkersChangesNoBit) {
   for (NetworkCase c : {dense_case(), image_case()}) {
     c.rows = 211, c.density = 0.1;
     c.part.options["norm"] = "batch", c.part.options["dropout"] = 0.2;
-    auto found = [&](int n, bool training) {
+    auto found = [&](int n, bool training, bool mixed) {
       Workers workers(n);
       WithWorkers guard(workers);
+      MixedPrecision in_bf16(mixed);
       auto network = make(c, training);
       Found out = find(*network, c.x(), at::kFloat);
       at::NoGradGuard no_grad;
       out.tensors.push_back(run(*network, c.x()));
       return out;
     };
-    for (bool training : {true, false}) {
-      Found one = found(1, training);
+    for (auto [training, mixed] :
+         {std::pair(true, false), {false, false}, {true, true}, {false, true}}) {
+      Found one = found(1, training, mixed);
       for (int n : {2, 3}) {
-        Found more = found(n, training);
+        Found more = found(n, training, mixed);
         for (size_t i = 0; i < one.tensors.size(); ++i) {
           EXPECT_TRUE(at::equal(more.tensors[i], one.tensors[i])) << n << " workers, " << i;
         }
@@ -253,8 +256,13 @@ TEST(KernelNetwork, NumberOfWorkersChangesNoBit) {
   }
 }
 
-TEST(KernelNetwork, ARowDoesNotKnowItsBatch) {
+class KernelNetworkInBoth : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Precisions, KernelNetworkInBoth, ::testing::Bool(),
+                         [](auto& i) { return i.param ? "bf16" : "f32"; });
+
+TEST_P(KernelNetworkInBoth, ARowDoesNotKnowItsBatch) {
   at::NoGradGuard no_grad;
+  MixedPrecision guard(GetParam());
   NetworkCase c = dense_case();
   c.rows = 3000, c.density = 0.1;
   auto network = make(c, false), other = make(c, false);  // the other sees few rows
@@ -275,6 +283,65 @@ TEST(KernelNetwork, SeesThatWeightsHaveChanged) {
   ByOperators guard;
   EXPECT_TRUE(at::allclose(after, run(*network, c.x()), 1e-4, 1e-5));
   EXPECT_FALSE(at::allclose(before, after, 1e-2, 1e-2));
+}
+
+// By the optimizer, which writes to memory and counts the version up, by copies, and by other
+// memory.
+TEST_P(KernelNetworkInBoth, TrainsWithTheWeightsAsTheyAre) {
+  MixedPrecision guard(GetParam());
+  for (const NetworkCase& c : {dense_case(), image_case()}) {
+    auto network = make(c, true), source = make(c, true);
+    auto change = [&](int how) {
+      at::NoGradGuard no_grad;
+      for (Tensor& p : source->parameters()) p.mul_(0.9);
+      auto from = source->parameters(), to = network->parameters();
+      for (size_t i = 0; i < to.size(); ++i) {
+        if (how == 0) {
+          std::copy_n(from[i].data_ptr<float>(), to[i].numel(), to[i].data_ptr<float>());
+          to[i].unsafeGetTensorImpl()->bump_version();
+        } else if (how == 1) {
+          to[i].copy_(from[i]);
+        } else {
+          to[i].set_data(from[i].clone());
+        }
+      }
+    };
+    for (int how : {0, 1, 2, 0, 2}) {
+      auto fresh = make(c, true);
+      change(how);
+      at::NoGradGuard no_grad;
+      auto from = source->parameters(), to = fresh->parameters();
+      for (size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);
+      at::AutoGradMode with_grad(true);
+      // With the gradient of x, of the weights alone, and with one of x that nobody asks for.
+      for (auto [needs_x, of_x] : {std::pair(true, true), {false, false}, {true, false}}) {
+        auto found = [&](Network& n) {
+          Tensor x = c.x().requires_grad_(needs_x);
+          std::vector<Tensor> of = n.parameters();
+          if (of_x) of.push_back(x);
+          Tensor y = run(n, x);
+          auto out = torch::autograd::grad({y.square().sum()}, of);
+          out.push_back(y.detach());
+          return out;
+        };
+        auto got = found(*network), want = found(*fresh);
+        for (size_t i = 0; i < want.size(); ++i) EXPECT_TRUE(at::equal(got[i], want[i])) << i;
+      }
+    }
+  }
+}
+
+TEST(KernelNetwork, InBf16IsTheOperatorNetworkAsFarAsBf16Rounds) {
+  for (NetworkCase c : {dense_case(), image_case()}) {
+    c.part.options["activation"] = "tanh";
+    auto network = make(c, true), operators = make(c, true);
+    Found exact = find(*operators, c.x(), at::kDouble);
+    MixedPrecision on(true);
+    std::string where;
+    double off = distance(find(*network, c.x(), at::kFloat), exact, where);
+    EXPECT_LT(off, 0.03) << where;
+    EXPECT_GT(off, 1e-4);
+  }
 }
 
 TEST(KernelNetwork, RefusesWhatItCannotDifferentiate) {

@@ -17,6 +17,8 @@ ConvSides sides(const ConvSpec& conv, const Signal& in, const Signal& out) {
   return conv.mirrored ? ConvSides{*out.image, *in.image} : ConvSides{*in.image, *out.image};
 }
 
+uint32_t* packed(const Buffer& weights) { return reinterpret_cast<uint32_t*>(weights.data()); }
+
 /// A batch cut into turns of some images each, which are as many for each member of the team.
 struct Turns {
   Turns(const Work& w, int64_t most_images) : rows(w.rows) {
@@ -43,8 +45,12 @@ Conv::Conv(const ConvSpec& conv, Signal& in, Signal& out, const Parameter& weigh
       bias_row_(out.image->width * out.image->channels) {
   int64_t weights = products_.coarse_channels() * products_.patch();
   bool both = out_.has_gradient && in_.has_gradient;
-  if (!mirrored_ || both) for_coarse_ = Buffer(weights);
-  if (mirrored_ || both) for_fine_ = Buffer(weights);
+  if (!mirrored_ || both) {
+    for_coarse_ = Buffer(weights), packed_for_coarse_ = Buffer(products_.packed_for_coarse());
+  }
+  if (mirrored_ || both) {
+    for_fine_ = Buffer(weights), packed_for_fine_ = Buffer(products_.packed_for_fine());
+  }
 }
 
 std::string Conv::name() const {
@@ -81,17 +87,16 @@ void Conv::reserve(int64_t rows) {
   if (bias_parts_.size() < biases) bias_parts_ = Buffer(biases);
 }
 
-void Conv::spread(const float* in, bool to_coarse, const float* weight, int64_t images, float* out,
+void Conv::spread(const float* in, bool to_coarse, int64_t images, float* out,
                   float* scratch) const {
   if (to_coarse) {
-    products_.to_coarse(in, weight, images, out, scratch);
+    products_.to_coarse(in, {for_coarse_.data(), packed(packed_for_coarse_)}, images, out, scratch);
   } else {
-    products_.to_fine(in, weight, images, out, scratch);
+    products_.to_fine(in, {for_fine_.data(), packed(packed_for_fine_)}, images, out, scratch);
   }
 }
 
-void Conv::forward(const Work& w) {
-  const ImageLayout& l = *out_.image;
+void Conv::prepare_weights(const Work& w) {
   int64_t fine = for_coarse_.data() ? products_.fine_channels() : 0;
   int64_t coarse = for_fine_.data() ? products_.coarse_channels() : 0;
   w.team.each(fine + coarse, [&](int, int64_t turn) {
@@ -101,15 +106,27 @@ void Conv::forward(const Work& w) {
       products_.arrange_for_fine(weight_.value, turn - fine, for_fine_.data());
     }
   });
+  int64_t fine_parts = packed_for_fine_.data() ? products_.fine_parts() : 0;
+  w.team.each(fine_parts + (packed_for_coarse_.data() ? 1 : 0), [&](int, int64_t turn) {
+    if (turn < fine_parts) {
+      products_.pack_for_fine(for_fine_.data(), turn, packed(packed_for_fine_));
+    } else {
+      products_.pack_for_coarse(for_coarse_.data(), packed(packed_for_coarse_));
+    }
+  });
+}
+
+void Conv::forward(const Work& w) {
+  prepare_weights(w);
+  const ImageLayout& l = *out_.image;
   for (int64_t x = 0; x < l.width; ++x) {
     std::copy_n(bias_.value, l.channels, bias_row_.data() + x * l.channels);
   }
   Turns turns(w, products_.most_images());
   w.team.each(turns.count, [&](int member, int64_t turn) {
     int64_t first = turns.begin(turn), images = turns.images(turn);
-    const Buffer& weight = mirrored_ ? for_fine_ : for_coarse_;
-    spread(in_.value + first * in_.width, !mirrored_, weight.data(), images,
-           out_.activated + first * l.size(), w.scratch(member));
+    spread(in_.value + first * in_.width, !mirrored_, images, out_.activated + first * l.size(),
+           w.scratch(member));
     for (int64_t i = first; i < first + images; ++i) {
       for (int64_t y = 0; y < l.height; ++y) {
         out_.activate(bias_row_.data(), i * l.size() + l.at(y, 0), l.width * l.channels);
@@ -128,9 +145,8 @@ void Conv::input_gradient(const Work& w) {
   Turns turns(w, products_.most_images());
   w.team.each(turns.count, [&](int member, int64_t turn) {
     int64_t first = turns.begin(turn), images = turns.images(turn);
-    const Buffer& weight = mirrored_ ? for_coarse_ : for_fine_;
-    spread(out_.gradient + first * out_.width, mirrored_, weight.data(), images,
-           in_.gradient + first * l.size(), w.scratch(member));
+    spread(out_.gradient + first * out_.width, mirrored_, images, in_.gradient + first * l.size(),
+           w.scratch(member));
     for (int64_t i = first; i < first + images; ++i) {
       for (int64_t y = 0; y < l.height; ++y) {
         in_.finish_gradient(i * l.size() + l.at(y, 0), l.width * l.channels);

@@ -27,8 +27,8 @@ class Conv : public Stage {
   /// The most parts of a batch of at most that many rows; a smaller batch may have more than this
   /// one.
   int64_t most_parts(int64_t rows) const;
-  void spread(const float* in, bool to_coarse, const float* weight, int64_t images, float* out,
-              float* scratch) const;
+  void prepare_weights(const Work& work);
+  void spread(const float* in, bool to_coarse, int64_t images, float* out, float* scratch) const;
   void input_gradient(const Work& work);
   void parameter_gradients(const Work& work);
   void bias_part(int64_t first, int64_t end, float* out, float* scratch) const;
@@ -38,9 +38,10 @@ class Conv : public Stage {
   Signal &in_, &out_;
   ConvProducts products_;
   const Parameter &weight_, &bias_;
-  Buffer for_coarse_, for_fine_;      // weights as the two products take them
-  Buffer bias_row_;                   // the biases along a row of pixels
-  Buffer weight_parts_, bias_parts_;  // gradients of the parts
+  Buffer for_coarse_, for_fine_;                // weights as the two products take them
+  Buffer packed_for_coarse_, packed_for_fine_;  // and in bf16 their uint32_t
+  Buffer bias_row_;                             // the biases along a row of pixels
+  Buffer weight_parts_, bias_parts_;            // gradients of the parts
 };
 
 }  // namespace elbo::sequential

@@ -57,7 +57,7 @@ ConvProducts::ConvProducts(const ConvSpec& c, const ConvSides& sides, Precision 
       most_images_(
           std::max<int64_t>(1, std::min(kRows / (coarse_.height * coarse_.width),
                                         kMostPlaces / std::max(fine_.size(), coarse_.size())))),
-      most_vectors_(elbo::most_vectors(precision)),
+      precision_(precision),
       product_(gemm_block(precision, isa())) {
   std::vector<int32_t> patches, pixels;
   for (int64_t y = 0; y < coarse_.height; ++y) {
@@ -71,6 +71,11 @@ ConvProducts::ConvProducts(const ConvSpec& c, const ConvSides& sides, Precision 
   coarse_rows_ = repeat(pixels, most_images_, coarse_.size());
   for (int64_t y = 0; y < stride_; ++y) {
     for (int64_t x = 0; x < stride_; ++x) phases_.push_back(phase(y, x));
+  }
+  int64_t packed = 0;
+  for (Phase& p : phases_) {
+    p.packed = packed;
+    packed += bf16_kernels(isa()).packed_size(fine_product(p, 1));
   }
 }
 
@@ -145,34 +150,78 @@ void ConvProducts::place(const float* sums, int64_t f, float* weight) const {
 }
 
 void ConvProducts::run(const Gemm& g, int64_t first_row, int64_t end_row, float* scratch) const {
-  Panels panels(g.n, gemms_.lanes, most_vectors_);
+  Panels panels(g.n, gemms_.lanes, g.b_packed ? kMostPackedVectors : most_vectors(precision_));
   for (int64_t p = 0; p < panels.count(); ++p) {
     product_(g, {first_row, end_row - first_row, panels.begin(p), panels.width(p)}, scratch);
   }
 }
 
-void ConvProducts::to_coarse(const float* fine, const float* weight, int64_t images, float* coarse,
-                             float* scratch) const {
+Gemm ConvProducts::coarse_product(int64_t images) const {
   Gemm g;
   g.m = images * coarse_.height * coarse_.width, g.n = coarse_.channels, g.k = patch();
-  g.a = fine, g.a_rows = patch_rows_.data();
+  g.a_rows = patch_rows_.data();
   g.a_piece = kernel_ * fine_.channels, g.a_piece_stride = fine_.row();
-  g.b = weight, g.ldb = coarse_.channels;
-  g.c = coarse, g.c_rows = coarse_rows_.data();
+  g.ldb = coarse_.channels;
+  g.c_rows = coarse_rows_.data();
+  return g;
+}
+
+Gemm ConvProducts::fine_product(const Phase& p, int64_t images) const {
+  Gemm g;
+  g.m = images * p.pixels, g.n = fine_.channels;
+  g.k = static_cast<int64_t>(p.weight_rows.size());
+  g.a_rows = p.coarse_rows.data();
+  g.a_piece = p.piece, g.a_piece_stride = coarse_.row();
+  g.b_rows = p.weight_rows.data();
+  g.c_rows = p.fine_rows.data();
+  return g;
+}
+
+Gemm ConvProducts::patches_product(int64_t pixels) const {
+  Gemm g;
+  g.m = pixels, g.n = patch(), g.k = coarse_.channels;
+  g.ldb = g.ldc = patch();
+  return g;
+}
+
+int64_t ConvProducts::packed_for_coarse() const {
+  return precision_ == Precision::bf16 ? bf16_kernels(isa()).packed_size(coarse_product(1)) : 0;
+}
+
+int64_t ConvProducts::packed_for_fine() const {
+  if (precision_ == Precision::f32) return 0;
+  auto size = bf16_kernels(isa()).packed_size;
+  if (is_thin()) return size(patches_product(1));
+  return phases_.back().packed + size(fine_product(phases_.back(), 1));
+}
+
+void ConvProducts::pack_for_coarse(const float* arranged, uint32_t* out) const {
+  Gemm g = coarse_product(1);
+  g.b = arranged;
+  bf16_kernels(isa()).pack_b(g, 0, g.k, out);
+}
+
+void ConvProducts::pack_for_fine(const float* arranged, int64_t part, uint32_t* out) const {
+  const Phase& p = phases_[static_cast<size_t>(part)];
+  Gemm g = is_thin() ? patches_product(1) : fine_product(p, 1);
+  g.b = arranged;
+  bf16_kernels(isa()).pack_b(g, 0, g.k, is_thin() ? out : out + p.packed);
+}
+
+void ConvProducts::to_coarse(const float* fine, const Weights& weights, int64_t images,
+                             float* coarse, float* scratch) const {
+  Gemm g = coarse_product(images);
+  g.a = fine, g.b = weights.arranged, g.b_packed = weights.packed, g.c = coarse;
   run(g, scratch);
 }
 
-void ConvProducts::to_fine(const float* coarse, const float* weight, int64_t images, float* fine,
+void ConvProducts::to_fine(const float* coarse, const Weights& weights, int64_t images, float* fine,
                            float* scratch) const {
-  if (is_thin()) return add_patches(coarse, weight, images, fine, scratch);
+  if (is_thin()) return add_patches(coarse, weights, images, fine, scratch);
   for (const Phase& p : phases_) {
-    Gemm g;
-    g.m = images * p.pixels, g.n = fine_.channels;
-    g.k = static_cast<int64_t>(p.weight_rows.size());
-    g.a = coarse, g.a_rows = p.coarse_rows.data();
-    g.a_piece = p.piece, g.a_piece_stride = coarse_.row();
-    g.b = weight, g.b_rows = p.weight_rows.data();
-    g.c = fine, g.c_rows = p.fine_rows.data();
+    Gemm g = fine_product(p, images);
+    g.a = coarse, g.b = weights.arranged, g.c = fine;
+    if (weights.packed) g.b_packed = weights.packed + p.packed;
     run(g, scratch);
   }
 }
@@ -182,13 +231,11 @@ int64_t ConvProducts::patch_lines() const {
   return std::clamp<int64_t>(kRows / coarse_.width, 1, coarse_.height);
 }
 
-void ConvProducts::add_patches(const float* coarse, const float* weight, int64_t images,
+void ConvProducts::add_patches(const float* coarse, const Weights& weights, int64_t images,
                                float* fine, float* scratch) const {
   float* patches = scratch + kGemmScratch;
-  Gemm g;
-  g.n = patch(), g.k = coarse_.channels;
-  g.b = weight, g.ldb = patch();
-  g.c = patches, g.ldc = patch();
+  Gemm g = patches_product(0);
+  g.b = weights.arranged, g.b_packed = weights.packed, g.c = patches;
   for (int64_t i = 0; i < images; ++i, coarse += coarse_.size(), fine += fine_.size()) {
     for (int64_t y = 0; y < fine_.height; ++y) {
       std::fill_n(fine + fine_.at(y, 0), fine_.width * fine_.channels, 0.0f);

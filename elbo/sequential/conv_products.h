@@ -48,10 +48,23 @@ class ConvProducts {
   /// that to fine. `out` has room for all weights.
   void arrange_for_coarse(const float* weight, int64_t fine_channel, float* out) const;
   void arrange_for_fine(const float* weight, int64_t coarse_channel, float* out) const;
-  /// Weights as arranged; scratch: scratch() floats. The fine images hold 0 at their borders.
-  void to_coarse(const float* fine, const float* weight, int64_t images, float* coarse,
+  /// How many uint32_t arranged weights take when they are packed, as products in bf16 want them;
+  /// 0 in f32.
+  int64_t packed_for_coarse() const;
+  int64_t packed_for_fine() const;
+  /// Packs all that was arranged; by parts [0, fine_parts()), perhaps at once, for that to fine.
+  void pack_for_coarse(const float* arranged, uint32_t* out) const;
+  int64_t fine_parts() const { return is_thin() ? 1 : std::ssize(phases_); }
+  void pack_for_fine(const float* arranged, int64_t part, uint32_t* out) const;
+  /// Weights as arranged, or as packed; scratch: scratch() floats. The fine images hold 0 at their
+  /// borders.
+  struct Weights {
+    const float* arranged;
+    const uint32_t* packed = nullptr;
+  };
+  void to_coarse(const float* fine, const Weights& weights, int64_t images, float* coarse,
                  float* scratch) const;
-  void to_fine(const float* coarse, const float* weight, int64_t images, float* fine,
+  void to_fine(const float* coarse, const Weights& weights, int64_t images, float* fine,
                float* scratch) const;
   /// Rows [first, end) of the weights' gradient [patch, coarse channels]; added to what is there if
   /// wanted.
@@ -66,13 +79,18 @@ class ConvProducts {
     std::vector<int32_t> fine_rows, coarse_rows, weight_rows;
     int64_t pixels = 0;  // of one image
     int64_t piece = 0;   // floats of a row of coarse pixels that meet one fine pixel
+    int64_t packed = 0;  // where its weights begin
   };
   Phase phase(int64_t y, int64_t x) const;
+  /// Without images and weights.
+  Gemm coarse_product(int64_t images) const;
+  Gemm fine_product(const Phase& phase, int64_t images) const;
+  Gemm patches_product(int64_t pixels) const;
   void run(const Gemm& g, float* scratch) const { run(g, 0, g.m, scratch); }
   void run(const Gemm& g, int64_t first_row, int64_t end_row, float* scratch) const;
   bool is_thin() const { return fine_.channels < kFewChannels; }
   int64_t patch_lines() const;
-  void add_patches(const float* coarse, const float* weight, int64_t images, float* fine,
+  void add_patches(const float* coarse, const Weights& weights, int64_t images, float* fine,
                    float* scratch) const;
   void add_line(const float* patches, int64_t y, float* fine) const;
   void add_patch(const float* patch, int64_t y, int64_t x, float* fine) const;
@@ -84,7 +102,7 @@ class ConvProducts {
   std::vector<int32_t> patch_rows_, coarse_rows_;  // of most_images_ images
   std::vector<Phase> phases_;
   const GemmKernels& gemms_ = gemm_kernels(isa());
-  int64_t most_vectors_;  // of a block
+  Precision precision_;
   GemmBlock product_;
 };
 

@@ -18,13 +18,13 @@ std::vector<float> draws(int64_t n, uint64_t seed) {
 /// A convolution with images and weights, and how images lie with their borders.
 struct Problem {
   Problem(int64_t kernel, int64_t stride, int64_t height, int64_t width, int64_t fine,
-          int64_t coarse) {
+          int64_t coarse, Precision precision) {
     int64_t padding = (kernel - 1) / 2;
     auto out = [&](int64_t n) { return (n + 2 * padding - kernel) / stride + 1; };
     conv = {fine, height, width, coarse, out(height), out(width), kernel, stride, padding, false};
     sides = sides_of(conv);
     sides.coarse.after += 1;  // a neighbour may need more
-    products = std::make_unique<ConvProducts>(conv, sides, Precision::f32);
+    products = std::make_unique<ConvProducts>(conv, sides, precision);
     images = products->most_images() > 1 ? 2 : 1;
     scratch = Buffer(products->scratch());
     weights = coarse * products->patch();
@@ -51,14 +51,17 @@ struct Problem {
     }
     return out;
   }
-  std::vector<float> to_coarse(const std::vector<float>& fine) const {
+  std::vector<float> to_coarse(const std::vector<float>& fine,
+                               const uint32_t* packed = nullptr) const {
     std::vector<float> out(static_cast<size_t>(images * sides.coarse.size()));
-    products->to_coarse(fine.data(), for_coarse.data(), images, out.data(), scratch.data());
+    products->to_coarse(fine.data(), {for_coarse.data(), packed}, images, out.data(),
+                        scratch.data());
     return out;
   }
-  std::vector<float> to_fine(const std::vector<float>& coarse) const {
+  std::vector<float> to_fine(const std::vector<float>& coarse,
+                             const uint32_t* packed = nullptr) const {
     std::vector<float> out(static_cast<size_t>(images * sides.fine.size()));
-    products->to_fine(coarse.data(), for_fine.data(), images, out.data(), scratch.data());
+    products->to_fine(coarse.data(), {for_fine.data(), packed}, images, out.data(), scratch.data());
     return out;
   }
   /// In the order of the weights.
@@ -100,14 +103,15 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
 double length(const std::vector<float>& a) { return std::sqrt(dot(a, a)); }
 
 template <class Body>
-void for_each_problem(Body body) {
+void for_each_problem(Body body, Precision precision = Precision::f32) {
   for (int64_t kernel : {1, 2, 3, 4, 5}) {
     for (int64_t stride : {1, 2, 3, 4}) {
       for (auto [height, width] : {std::pair{5, 5}, {8, 7}, {6, 25}}) {
         for (auto [fine, coarse] : {std::pair{1, 1}, {3, 2}, {2, 17}, {20, 5}}) {
           SCOPED_TRACE(fmt::format("kernel {} stride {} {}x{} channels {} to {}", kernel, stride,
                                    height, width, fine, coarse));
-          ASSERT_NO_FATAL_FAILURE(body(Problem(kernel, stride, height, width, fine, coarse)));
+          ASSERT_NO_FATAL_FAILURE(
+              body(Problem(kernel, stride, height, width, fine, coarse, precision)));
         }
       }
     }
@@ -149,6 +153,22 @@ TEST(ConvProducts, AllThreeAreOneTrilinearForm) {
     EXPECT_NEAR(dot(fine, back), form, 1e-6 * scale);
     EXPECT_NEAR(dot(p.weight, p.to_weights(coarse, fine)), form, 1e-6 * scale);
   });
+}
+
+TEST(ConvProducts, OfPackedWeightsAreThoseOfUnpackedOnesBitForBit) {
+  for_each_problem(
+      [](const Problem& p) {
+        std::vector<uint32_t> for_coarse(static_cast<size_t>(p.products->packed_for_coarse()));
+        std::vector<uint32_t> for_fine(static_cast<size_t>(p.products->packed_for_fine()));
+        p.products->pack_for_coarse(p.for_coarse.data(), for_coarse.data());
+        for (int64_t part = 0; part < p.products->fine_parts(); ++part) {
+          p.products->pack_for_fine(p.for_fine.data(), part, for_fine.data());
+        }
+        auto fine = p.laid_out(p.sides.fine, 2), coarse = p.laid_out(p.sides.coarse, 3);
+        EXPECT_EQ(p.to_coarse(fine, for_coarse.data()), p.to_coarse(fine));
+        EXPECT_EQ(p.to_fine(coarse, for_fine.data()), p.to_fine(coarse));
+      },
+      Precision::bf16);
 }
 
 TEST(ConvProducts, BordersStayZero) {

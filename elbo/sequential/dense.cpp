@@ -13,19 +13,25 @@ constexpr int64_t kSparseGradientRows = 256;  // rows of transposed weights
 }  // namespace
 
 Dense::Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
-             const SparseInput* sparse, Precision precision, bool has_panels)
+             const SparseInput* sparse, PackedWeight* packed, bool has_panels)
     : in_(in),
       out_(out),
       weight_(weight),
       bias_(bias),
       sparse_(sparse),
+      packed_(packed),
       has_panels_(has_panels),
       gemms_(gemm_kernels(isa())),
-      product_(gemm_block(precision, isa())),
-      input_panels_(in.width, gemms_.lanes, most_vectors(precision)),
-      output_panels_(out.width, gemms_.lanes, most_vectors(precision)) {}
+      product_(gemm_block(packed ? Precision::bf16 : Precision::f32, isa())) {}
 
 std::string Dense::name() const { return fmt::format("dense {} to {}", in_.width, out_.width); }
+
+void Dense::reserve(int64_t rows) {
+  out_.reserve(rows);
+  if (!packed_ || !out_.has_gradient) return;
+  int64_t size = bf16_kernels(isa()).packed_size(weight_product(rows));
+  if (packed_input_.size() < size) packed_input_ = Buffer(size);
+}
 
 int64_t Dense::scratch() const {
   int64_t panel = kPanelVectors * gemms_.lanes;
@@ -39,16 +45,49 @@ Gemm Dense::forward_product(int64_t rows) const {
   g.m = rows, g.n = out_.width, g.k = in_.width;
   g.a = in_.value, g.lda = in_.width;
   g.b = weight_.value, g.ldb = in_.width, g.b_transposed = true;
+  if (packed_) g.b_packed = packed_->to_output();
   g.c = out_.activated, g.ldc = out_.width;
   return g;
 }
 
-void Dense::forward(const Work& w) {
-  const Gemm whole = forward_product(w.rows);
+Gemm Dense::input_product(int64_t rows) const {
+  Gemm g;
+  g.m = rows, g.n = in_.width, g.k = out_.width;
+  g.a = out_.gradient, g.lda = out_.width;
+  g.b = weight_.value, g.ldb = in_.width;
+  if (packed_) g.b_packed = packed_->to_input();
+  g.c = in_.gradient, g.ldc = in_.width;
+  return g;
+}
+
+Gemm Dense::weight_product(int64_t rows) const {
+  Gemm g;
+  g.m = out_.width, g.n = in_.width, g.k = rows;
+  g.a = out_.gradient, g.lda = out_.width, g.a_transposed = true;
+  g.b = in_.value, g.ldb = in_.width;
+  if (packed_) g.b_packed = reinterpret_cast<uint32_t*>(packed_input_.data());
+  g.c = weight_.gradient, g.ldc = in_.width;
+  return g;
+}
+
+/// Of a product that walks no lists.
+Grid Dense::grid(int64_t rows, int64_t columns, int members) const {
+  if (packed_) return Grid::of_packed(rows, columns, gemms_.lanes, members);
+  return Grid::shared_by(rows, Panels(columns, gemms_.lanes).shared_by(members), members);
+}
+
+Grid Dense::forward_grid(const Work& w) const {
+  Panels panels(out_.width, gemms_.lanes);
   int members = w.team.size();
-  Panels panels = uses_sparse() ? Panels(whole.n, gemms_.lanes) : output_panels_;
-  if (!has_panels_) panels = panels.shared_by(members);
-  Grid grid = Grid::shared_by(whole.m, panels, members);
+  if (has_panels_) return Grid::shared_by(w.rows, panels, members);
+  if (uses_sparse()) return Grid::shared_by(w.rows, panels.shared_by(members), members);
+  return grid(w.rows, out_.width, members);
+}
+
+void Dense::forward(const Work& w) {
+  if (packed_) packed_->refresh(w.team, !uses_sparse(), in_.has_gradient);
+  const Gemm whole = forward_product(w.rows);
+  Grid grid = forward_grid(w);
   w.team.each(grid.turns(), [&](int member, int64_t turn) {
     Gemm g = whole;
     Block b = grid.block(turn);
@@ -75,13 +114,13 @@ void Dense::input_gradient(const Gemm& g, const Block& b, float* scratch) {
   }
 }
 
-void Dense::weight_gradient(int64_t rows, const Block& b, float* scratch) const {
-  Gemm g;
-  g.m = out_.width, g.n = in_.width, g.k = rows;
-  g.a = out_.gradient, g.lda = out_.width, g.a_transposed = true;
-  g.b = in_.value, g.ldb = in_.width;
-  g.c = weight_.gradient, g.ldc = in_.width;
-  product_(g, b, scratch);
+void Dense::pack_input(const Work& w) {
+  const Gemm g = weight_product(w.rows);
+  w.team.each(ceil_div(w.rows, kPackedRows), [&](int, int64_t turn) {
+    int64_t first = turn * kPackedRows;
+    bf16_kernels(isa()).pack_b(g, first, std::min(w.rows, first + kPackedRows),
+                               reinterpret_cast<uint32_t*>(packed_input_.data()));
+  });
 }
 
 /// Rows of the transposed weights' gradient are sums of rows of d out: those of the examples in
@@ -102,18 +141,15 @@ void Dense::sparse_weight_gradient(int64_t rows, const Block& b, float* scratch)
 
 void Dense::backward(const Work& w) {
   bool sparse = uses_sparse();
-  Gemm to_input;
-  to_input.m = w.rows, to_input.n = in_.width, to_input.k = out_.width;
-  to_input.a = out_.gradient, to_input.lda = out_.width;
-  to_input.b = weight_.value, to_input.ldb = in_.width;
-  to_input.c = in_.gradient, to_input.ldc = in_.width;
+  if (packed_ && in_.has_gradient) packed_->refresh(w.team, false, true);
+  if (packed_ && weight_.gradient && !sparse) pack_input(w);
+  const Gemm to_input = input_product(w.rows), to_weight = weight_product(w.rows);
   int members = w.team.size();
-  Panels panels = input_panels_.shared_by(members);
-  Grid inputs = Grid::shared_by(in_.has_gradient ? w.rows : 0, panels, members);
+  Grid inputs = grid(in_.has_gradient ? w.rows : 0, in_.width, members);
   int64_t weight_rows = !weight_.gradient ? 0 : sparse ? in_.width : out_.width;
   Grid weights =
       sparse ? Grid::of_height(weight_rows, Panels(out_.width, gemms_.lanes), kSparseGradientRows)
-             : Grid::shared_by(weight_rows, panels, members);
+             : grid(weight_rows, in_.width, members);
   Panels biases(out_.width, gemms_.lanes);
   int64_t first_bias = inputs.turns() + weights.turns();
   int64_t turns = first_bias + (bias_.gradient ? biases.count() : 0);
@@ -123,7 +159,7 @@ void Dense::backward(const Work& w) {
       input_gradient(to_input, inputs.block(turn), scratch);
     } else if (turn < first_bias) {
       Block b = weights.block(turn - inputs.turns());
-      sparse ? sparse_weight_gradient(w.rows, b, scratch) : weight_gradient(w.rows, b, scratch);
+      sparse ? sparse_weight_gradient(w.rows, b, scratch) : product_(to_weight, b, scratch);
     } else {
       int64_t at = biases.begin(turn - first_bias);
       out_.kernels.column_sums(out_.gradient + at, out_.width, w.rows,

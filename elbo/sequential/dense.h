@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "elbo/sequential/packed_weight.h"
 #include "elbo/sequential/sparse_input.h"
 #include "elbo/sequential/stage.h"
 #include "elbo/tensor/torch.h"
@@ -16,12 +17,13 @@ namespace elbo::sequential {
 class Dense : public Stage {
  public:
   /// sparse: the same batch as `in` as lists of its non-zeros, or null; what is found through them
-  /// is in f32 whatever the precision. has_panels: weight is laid out by in_panels(), which only
-  /// forward() in f32 knows how to read.
+  /// is in f32 whatever the precision. packed: the weight for products in bf16, null for those in
+  /// f32. has_panels: weight is laid out by in_panels(), which only forward() in f32 knows how to
+  /// read.
   Dense(Signal& in, Signal& out, const Parameter& weight, const Parameter& bias,
-        const SparseInput* sparse, Precision precision, bool has_panels = false);
+        const SparseInput* sparse, PackedWeight* packed, bool has_panels = false);
   std::string name() const override;
-  void reserve(int64_t rows) override { out_.reserve(rows); }
+  void reserve(int64_t rows) override;
   int64_t scratch() const override;
   void draw(RowNoise& noise, int64_t rows) override { out_.draw_keep(noise, rows); }
   void forward(const Work& work) override;
@@ -30,18 +32,23 @@ class Dense : public Stage {
 
  private:
   bool uses_sparse() const { return sparse_ && sparse_->is_sparse(); }
+  Grid grid(int64_t rows, int64_t columns, int members) const;
+  Grid forward_grid(const Work& work) const;
   Gemm forward_product(int64_t rows) const;
+  Gemm input_product(int64_t rows) const;
+  Gemm weight_product(int64_t rows) const;
+  void pack_input(const Work& work);
   void input_gradient(const Gemm& g, const Block& block, float* scratch);
-  void weight_gradient(int64_t rows, const Block& block, float* scratch) const;
   void sparse_weight_gradient(int64_t rows, const Block& block, float* scratch) const;
 
   Signal &in_, &out_;
   const Parameter &weight_, &bias_;
   const SparseInput* sparse_;
+  PackedWeight* packed_;
   bool has_panels_;
   const GemmKernels& gemms_;
   GemmBlock product_;
-  Panels input_panels_, output_panels_;  // of the columns of products
+  Buffer packed_input_;  // as the product for the weight's gradient in bf16 reads it
 };
 
 /// weight [out, in] panel after panel of its transpose, as products read it, in one row.

@@ -5,10 +5,12 @@
 #include <mutex>
 
 #include "elbo/core/error.h"
+#include "elbo/kernels/products_cost.h"
 #include "elbo/sequential/dense.h"
 #include "elbo/sequential/stages.h"
 #include "elbo/tensor/autograd.h"
 #include "elbo/tensor/memory.h"
+#include "elbo/tensor/profile.h"
 
 namespace elbo::sequential {
 namespace {
@@ -39,8 +41,12 @@ double operations_done() { return operations; }
 
 /// One pass with a way back, or in training without one.
 struct KernelNetwork::Pass {
-  Pass(const std::vector<LayerSpec>& layers, int64_t width, const PassKind& k)
-      : kind(k), in(width, k.has_input_gradient), zeros(width), stages(layers, in, &zeros, k) {}
+  Pass(const std::vector<LayerSpec>& layers, int64_t width, const PackedWeights& packed,
+       const PassKind& k)
+      : kind(k),
+        in(width, k.has_input_gradient),
+        zeros(width, most_nonzeros(k.precision)),
+        stages(layers, in, &zeros, packed, k) {}
 
   void forward(const Tensor& x, const std::vector<Tensor>& parameters, RowNoise& noise,
                const Tensor& out) {
@@ -57,7 +63,10 @@ struct KernelNetwork::Pass {
     stages.out().activated = out.data_ptr<float>();
     stages.draw(noise, rows);
     Work work = this->work();
-    if (stages.reads_zeros()) zeros.read(work, in.value);
+    if (stages.reads_zeros() && zeros.has_room()) {
+      profiled([] { return "zeros of the input"; }, Direction::forward,
+               [&] { zeros.read(work, in.value); });
+    }
     stages.forward(work);
   }
 
@@ -76,11 +85,14 @@ struct KernelNetwork::Pass {
 /// Forwards alone: every worker runs all layers for rows of its own.
 struct KernelNetwork::Inference {
   struct Member {
+    /// In bf16 zeros are multiplied: where they are skipped is f32, and how many of them a member's
+    /// rows have depends on the number of members.
     Member(const std::vector<LayerSpec>& layers, int64_t width, Precision precision,
-           const std::vector<Tensor>& panels)
+           const PackedWeights& packed, const std::vector<Tensor>& panels)
         : in(width, false),
-          zeros(width),
-          stages(layers, in, &zeros, PassKind{.precision = precision}, panels) {}
+          zeros(width, most_nonzeros(Precision::f32)),
+          stages(layers, in, precision == Precision::f32 ? &zeros : nullptr, packed,
+                 PassKind{.precision = precision}, panels) {}
     Signal in;
     SparseInput zeros;
     Stages stages;
@@ -89,9 +101,9 @@ struct KernelNetwork::Inference {
   };
 
   void run(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
-           int64_t width, const Tensor& x, const Tensor& out) {
+           const PackedWeights& packed, int64_t width, const Tensor& x, const Tensor& out) {
     const int64_t rows = x.numel() / width;
-    prepare(layers, parameters, width, rows);
+    prepare(layers, parameters, packed, width, rows);
     const int64_t height = reserve(rows);
     const float* from = x.data_ptr<float>();
     float* to = out.data_ptr<float>();
@@ -110,7 +122,7 @@ struct KernelNetwork::Inference {
   /// Makes the members, again with the weights in panels once so many rows have come that laying
   /// them out costs little beside what it saves.
   void prepare(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
-               int64_t width, int64_t rows) {
+               const PackedWeights& packed, int64_t width, int64_t rows) {
     constexpr int64_t kPanelsAfter = 2048;
     bool is_stale = std::any_of(seen.begin(), seen.end(), [](auto& s) { return s.has_changed(); });
     if (seen.empty() || is_stale) {
@@ -127,7 +139,7 @@ struct KernelNetwork::Inference {
       members.clear();
     }
     while (std::ssize(members) < workers().team().size()) {
-      members.push_back(std::make_unique<Member>(layers, width, precision, panels));
+      members.push_back(std::make_unique<Member>(layers, width, precision, packed, panels));
     }
     for (auto& m : members) bind(layers, parameters, *m);
   }
@@ -169,8 +181,11 @@ struct KernelNetwork::Inference {
   std::vector<std::unique_ptr<Member>> members;
 };
 
-/// What is not in use at the moment. Outlives the network where a node still does.
+/// What is not in use at the moment, and what all passes share. Outlives the network where a node
+/// still does.
 struct KernelNetwork::Passes {
+  explicit Passes(const std::vector<LayerSpec>& layers) : packed(packed_weights_of(layers)) {}
+
   template <class T, class Fits, class Make>
   std::unique_ptr<T> take(std::vector<std::unique_ptr<T>>& from, Fits fits, Make make) {
     {
@@ -190,6 +205,7 @@ struct KernelNetwork::Passes {
     to.push_back(std::move(one));
   }
 
+  PackedWeights packed;
   std::mutex mutex;
   std::vector<std::unique_ptr<Pass>> passes;
   std::vector<std::unique_ptr<Inference>> inferences;
@@ -247,7 +263,7 @@ KernelNetwork::KernelNetwork(std::vector<LayerSpec> layers, int64_t in_rank,
       in_rank_(in_rank),
       in_width_(layers_.empty() ? 0 : width_of(layers_[0])),
       why_not_stages_(why_not_stages(layers_)),
-      passes_(std::make_shared<Passes>()) {}
+      passes_(std::make_shared<Passes>(layers_)) {}
 
 KernelNetwork::~KernelNetwork() = default;
 
@@ -276,7 +292,7 @@ Tensor KernelNetwork::run(const Tensor& given, RowNoise& noise, bool is_training
   PassKind kind{has_gradient, has_gradient && x.requires_grad(), is_training, precision};
   std::unique_ptr<Pass> pass = passes_->take(
       passes_->passes, [&](const Pass& p) { return p.kind == kind; },
-      [&] { return std::make_unique<Pass>(layers_, in_width_, kind); });
+      [&] { return std::make_unique<Pass>(layers_, in_width_, passes_->packed, kind); });
   Tensor out = reused_empty(shape_of_output(x));
   pass->forward(x, parameters_, noise, out);
   if (!has_gradient) return passes_->give_back(passes_->passes, std::move(pass)), out;
@@ -299,7 +315,7 @@ Tensor KernelNetwork::infer(const Tensor& x, Precision precision) {
         return out;
       });
   Tensor out = reused_empty(shape_of_output(x));
-  inference->run(layers_, parameters_, in_width_, x, out);
+  inference->run(layers_, parameters_, passes_->packed, in_width_, x, out);
   passes_->give_back(passes_->inferences, std::move(inference));
   return out;
 }

@@ -16,7 +16,7 @@ void SparseInput::reserve(int64_t rows) {
   values_.resize(size);
   column_starts_.resize(static_cast<size_t>(width_));
   column_ends_.resize(static_cast<size_t>(width_));
-  auto most = static_cast<size_t>(kMost * static_cast<double>(size)) + 1;
+  auto most = static_cast<size_t>(most_ * static_cast<double>(size)) + 1;
   rows_of_.resize(most);
   column_values_.resize(most);
   for (int64_t r = 0; r < rows; ++r) starts_[size_t(r)] = static_cast<int32_t>(r * width_);
@@ -49,7 +49,7 @@ void SparseInput::read(const Work& w, const float* x) {
 void SparseInput::count(int64_t rows) {
   nonzeros_ = 0;
   for (int64_t r = 0; r < rows; ++r) nonzeros_ += ends_[size_t(r)] - starts_[size_t(r)];
-  is_sparse_ = static_cast<double>(nonzeros_) <= kMost * static_cast<double>(rows * width_);
+  is_sparse_ = static_cast<double>(nonzeros_) <= most_ * static_cast<double>(rows * width_);
 }
 
 /// By counting: how many each column has, where its list begins, then the lists.

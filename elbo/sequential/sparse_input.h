@@ -12,11 +12,12 @@ namespace elbo::sequential {
 /// for each batch that has few enough of them: the first layer's products then walk these.
 class SparseInput {
  public:
-  explicit SparseInput(int64_t width) : width_(width) {}
+  /// most: the share of non-zeros up to which there are lists; 0 for none at all.
+  SparseInput(int64_t width, double most) : width_(width), most_(most) {}
   void reserve(int64_t rows);
   int64_t rows() const { return rows_; }          ///< that there is room for
   int64_t nonzeros() const { return nonzeros_; }  ///< of the batch that was read
-  bool has_room() const { return rows_ * width_ <= kMostElements; }
+  bool has_room() const { return most_ > 0 && rows_ * width_ <= kMostElements; }
   bool is_sparse() const { return is_sparse_; }
   SparseRows by_row() const;
   SparseRows by_column() const;
@@ -27,11 +28,11 @@ class SparseInput {
   void count(int64_t rows);
   void list_columns(int64_t rows);
 
-  /// Share of non-zeros up to which lists are faster than products with zeros.
-  static constexpr double kMost = 0.3;
   /// Elements of a batch up to which it is looked at, since room is kept for 8 bytes for each.
   static constexpr int64_t kMostElements = 1 << 24;
-  int64_t width_, rows_ = 0, nonzeros_ = 0;
+  int64_t width_;
+  double most_;
+  int64_t rows_ = 0, nonzeros_ = 0;
   bool is_sparse_ = false;
   const GemmKernels& gemms_ = gemm_kernels(isa());
   std::vector<int32_t> starts_, ends_, columns_;  // row r's list begins at r * width

@@ -6,14 +6,19 @@
 namespace elbo::sequential {
 namespace {
 
-/// The rows of a block: few enough that no member idles for more than a twelfth of the time, enough
-/// that packing a panel of op(B) costs little beside using it.
+constexpr int64_t kLeastHeight = 32;
+
+/// Whether no member idles for more than a twelfth of the time.
+bool is_balanced(int64_t turns, int64_t members) {
+  return ceil_div(turns, members) * members * 12 <= turns * 13;
+}
+
+/// The rows of a block: few enough for balance, enough that packing a panel of op(B) costs little
+/// beside using it.
 int64_t balanced_height(int64_t rows, int64_t panels, int64_t members) {
-  constexpr int64_t kMost = 512, kLeast = 32;
+  constexpr int64_t kMost = 512;
   int64_t height = ceil_div(rows, std::max<int64_t>(1, ceil_div(rows, kMost)));
-  while (height > kLeast) {
-    int64_t turns = panels * ceil_div(rows, height);
-    if (ceil_div(turns, members) * members * 12 <= turns * 13) break;
+  while (height > kLeastHeight && !is_balanced(panels * ceil_div(rows, height), members)) {
     height = ceil_div(height, 2);
   }
   return std::max<int64_t>(height, 1);
@@ -75,6 +80,24 @@ Grid Grid::shared_by(int64_t rows, const Panels& panels, int64_t members) {
 
 Grid Grid::of_height(int64_t rows, const Panels& panels, int64_t height) {
   return {panels, rows, height, ceil_div(rows, height)};
+}
+
+Grid Grid::of_packed(int64_t rows, int64_t columns, int64_t lanes, int64_t members) {
+  constexpr int64_t kLeastVectors = 4, kMostRows = 128,
+                    kGroup = 16;  // rows that are rounded together
+  int64_t vectors = ceil_div(columns, lanes);
+  for (int64_t parts = ceil_div(vectors, kMostPackedVectors);; ++parts) {
+    Panels panels(columns, lanes, ceil_div(vectors, parts));
+    int64_t height = std::min(kMostRows, rows);
+    while (height > kLeastHeight &&
+           !is_balanced(panels.count() * ceil_div(rows, height), members)) {
+      height = ceil_div(height, 2);
+    }
+    height = std::max<int64_t>(1, ceil_div(height, kGroup)) * kGroup;
+    Grid out = of_height(rows, panels, height);
+    bool is_narrow = vectors < (parts + 1) * kLeastVectors;
+    if (is_narrow || is_balanced(out.turns(), members)) return out;
+  }
 }
 
 Block Grid::block(int64_t turn) const {

@@ -16,6 +16,10 @@ namespace elbo::sequential {
 /// Of integers, a >= 0 and b > 0, rounded up.
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Vectors in the widest block of a product whose op(B) comes packed: of them a chain takes half of
+/// a second-level cache of a megabyte.
+constexpr int64_t kMostPackedVectors = 64;
+
 /// How one image lies in a signal: pixel after pixel with all its channels, rows from the top, with
 /// a border of zeros so that convolutions read patches in place.
 struct ImageLayout {
@@ -99,6 +103,9 @@ struct Grid {
   static Grid shared_by(int64_t rows, const Panels& panels, int64_t members);
   /// With a height that does not depend on the number of members.
   static Grid of_height(int64_t rows, const Panels& panels, int64_t height);
+  /// For op(B) that comes packed, where rows of op(A) are rounded for each block: blocks are as
+  /// wide as C, or as the cache allows, unless members would idle.
+  static Grid of_packed(int64_t rows, int64_t columns, int64_t lanes, int64_t members);
   int64_t turns() const { return panels.count() * row_blocks; }
   Block block(int64_t turn) const;
 

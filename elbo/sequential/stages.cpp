@@ -23,7 +23,7 @@ ImageLayout in_side(const ConvSpec& conv) {
 }  // namespace
 
 Stages::Stages(const std::vector<LayerSpec>& layers, Signal& in, const SparseInput* sparse,
-               const PassKind& kind, const std::vector<Tensor>& panels)
+               const PackedWeights& packed, const PassKind& kind, const std::vector<Tensor>& panels)
     : kind_(kind), last_(&in) {
   for (size_t i = 0; i < layers.size(); ++i) {
     auto next = i + 1 < layers.size() ? layers[i + 1].conv : std::nullopt;
@@ -31,7 +31,9 @@ Stages::Stages(const std::vector<LayerSpec>& layers, Signal& in, const SparseInp
       add_conv(layers[i], next);
     } else {
       reads_zeros_ = reads_zeros_ || (i == 0 && sparse);
-      add_dense(layers[i], i == 0 ? sparse : nullptr, i < panels.size() && panels[i].defined());
+      add_dense(layers[i], i == 0 ? sparse : nullptr,
+                kind.precision == Precision::bf16 ? packed[i].get() : nullptr,
+                i < panels.size() && panels[i].defined());
     }
     if (layers[i].norm) add_norm(layers[i], next);
     last_->activation = *try_activation(layers[i].activation);
@@ -47,12 +49,12 @@ Signal& Stages::add_signal(const Like& like, bool has_gradient) {
   return *signals_.back();
 }
 
-void Stages::add_dense(const LayerSpec& l, const SparseInput* sparse, bool has_panels) {
+void Stages::add_dense(const LayerSpec& l, const SparseInput* sparse, PackedWeight* packed,
+                       bool has_panels) {
   add_flat();
   Signal& out = add_signal(l.weight.size(0), true);
   const Parameter &weight = add_parameter(), &bias = add_parameter();
-  stages_.push_back(
-      std::make_unique<Dense>(*last_, out, weight, bias, sparse, kind_.precision, has_panels));
+  stages_.push_back(std::make_unique<Dense>(*last_, out, weight, bias, sparse, packed, has_panels));
   last_ = &out;
 }
 
@@ -145,6 +147,14 @@ std::vector<Tensor> parameters_of(const std::vector<LayerSpec>& layers) {
   for (const LayerSpec& l : layers) {
     out.insert(out.end(), {l.weight, l.bias});
     if (l.norm) out.insert(out.end(), {l.norm->weight, l.norm->bias});
+  }
+  return out;
+}
+
+PackedWeights packed_weights_of(const std::vector<LayerSpec>& layers) {
+  PackedWeights out;
+  for (const LayerSpec& l : layers) {
+    out.push_back(l.conv ? nullptr : std::make_unique<PackedWeight>(l.weight));
   }
   return out;
 }

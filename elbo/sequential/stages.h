@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "elbo/sequential/layer.h"
+#include "elbo/sequential/packed_weight.h"
 #include "elbo/sequential/sparse_input.h"
 #include "elbo/sequential/stage.h"
 
@@ -25,11 +26,12 @@ struct PassKind {
 /// The stages of one network and the signals between them.
 class Stages {
  public:
-  /// layers must be such as why_not_stages finds no fault with; `in` must outlive this. sparse: the
-  /// same batch as `in` as lists of its non-zeros, or null. panels, going forwards only and in f32:
-  /// the layers' weights by in_panels(), which are read faster; undefined for those as they are.
+  /// layers must be such as why_not_stages finds no fault with; `in` and `packed`, which is for
+  /// products in bf16, must outlive this. sparse: the same batch as `in` as lists of its non-zeros,
+  /// or null. panels, going forwards only and in f32: the layers' weights by in_panels(), which are
+  /// read faster; undefined for those as they are.
   Stages(const std::vector<LayerSpec>& layers, Signal& in, const SparseInput* sparse,
-         const PassKind& kind, const std::vector<Tensor>& panels = {});
+         const PackedWeights& packed, const PassKind& kind, const std::vector<Tensor>& panels = {});
 
   Signal& out() { return *last_; }
   /// In the order of parameters_of(layers): the pass sets where each lies and its gradient is
@@ -51,7 +53,8 @@ class Stages {
   template <class Like>
   Signal& add_signal(const Like& like, bool has_gradient);
   const Parameter& add_parameter() { return parameters_.emplace_back(); }
-  void add_dense(const LayerSpec& layer, const SparseInput* sparse, bool has_panels);
+  void add_dense(const LayerSpec& layer, const SparseInput* sparse, PackedWeight* packed,
+                 bool has_panels);
   void add_conv(const LayerSpec& layer, const std::optional<ConvSpec>& next);
   void add_norm(const LayerSpec& layer, const std::optional<ConvSpec>& next);
   void add_image(const ImageLayout& layout);
@@ -68,6 +71,8 @@ class Stages {
 
 /// Weight and bias of each layer, then those of its normalisation.
 std::vector<Tensor> parameters_of(const std::vector<LayerSpec>& layers);
+
+PackedWeights packed_weights_of(const std::vector<LayerSpec>& layers);
 
 /// Why no stages can be made of such layers; empty when they can.
 std::string why_not_stages(const std::vector<LayerSpec>& layers);
