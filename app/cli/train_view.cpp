@@ -36,8 +36,9 @@ int decimals_for(const std::map<std::string, double>& terms) {
 std::string terms_text(const std::map<std::string, double>& terms) {
   int d = decimals_for(terms);
   if (!terms.count("kl")) return fmt::format("recon {:.{}f} nats", term(terms, "recon"), d);
-  std::string out = fmt::format("{:.{}f} nats (recon {:.{}f} + kl {:.{}f})", term(terms, "neg_elbo"),
-                                d, term(terms, "recon"), d, term(terms, "kl"), d);
+  std::string out =
+      fmt::format("{:.{}f} nats (recon {:.{}f} + kl {:.{}f})", term(terms, "neg_elbo"), d,
+                  term(terms, "recon"), d, term(terms, "kl"), d);
   if (terms.count("iwae")) out += fmt::format(", iwae {:.{}f}", term(terms, "iwae"), d);
   return out;
 }

@@ -142,8 +142,9 @@ TEST(MakePlan, AnAutoencoderIsWatchedAndMeasuredByWhatItHas) {
 }
 
 TEST(MakePlan, ABoundOfSeveralDrawsIsWhatItsModelIsWatchedBy) {
-  Path folder = train_tiny("iwae", table_file(),
-                           "data.target = 'kind'\nobjective.bound = { type = 'iwae', samples = 3 }");
+  Path folder =
+      train_tiny("iwae", table_file(),
+                 "data.target = 'kind'\nobjective.bound = { type = 'iwae', samples = 3 }");
   EXPECT_EQ(open_config(folder).train.stop_on, "iwae");
   EXPECT_EQ(open_config(folder).eval.samples, 3);
   EXPECT_TRUE(open_run(folder).trained.metrics.find("iwae"));
