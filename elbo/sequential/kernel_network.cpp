@@ -82,6 +82,37 @@ struct KernelNetwork::Pass {
   int64_t rows = 0, room = 0;  // and as many as there is room for
 };
 
+/// What is not in use at the moment, and what all passes share. Outlives the network where a node
+/// still does.
+struct KernelNetwork::Passes {
+  explicit Passes(const std::vector<LayerSpec>& layers);
+  ~Passes();
+
+  template <class T, class Fits, class Make>
+  std::unique_ptr<T> take(std::vector<std::unique_ptr<T>>& from, Fits fits, Make make) {
+    {
+      std::lock_guard lock(mutex);
+      for (size_t i = from.size(); i-- > 0;) {
+        if (!fits(*from[i])) continue;
+        std::unique_ptr<T> out = std::move(from[i]);
+        from.erase(from.begin() + static_cast<std::ptrdiff_t>(i));
+        return out;
+      }
+    }
+    return make();
+  }
+  template <class T>
+  void give_back(std::vector<std::unique_ptr<T>>& to, std::unique_ptr<T> one) {
+    std::lock_guard lock(mutex);
+    to.push_back(std::move(one));
+  }
+
+  PackedWeights packed;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Pass>> passes;
+  std::vector<std::unique_ptr<Inference>> inferences;
+};
+
 /// Forwards alone: every worker runs all layers for rows of its own.
 struct KernelNetwork::Inference {
   struct Member {
@@ -100,10 +131,12 @@ struct KernelNetwork::Inference {
     int64_t room = 0;  // rows
   };
 
-  void run(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
-           const PackedWeights& packed, int64_t width, const Tensor& x, const Tensor& out) {
-    const int64_t rows = x.numel() / width;
-    prepare(layers, parameters, packed, width, rows);
+  /// of must outlive every run.
+  Inference(const KernelNetwork& of, Precision p) : network(of), precision(p) {}
+
+  void run(const Tensor& x, const Tensor& out) {
+    const int64_t width = network.in_width_, rows = x.numel() / width;
+    prepare(rows);
     const int64_t height = reserve(rows);
     const float* from = x.data_ptr<float>();
     float* to = out.data_ptr<float>();
@@ -121,33 +154,34 @@ struct KernelNetwork::Inference {
 
   /// Makes the members, again with the weights in panels once so many rows have come that laying
   /// them out costs little beside what it saves.
-  void prepare(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
-               const PackedWeights& packed, int64_t width, int64_t rows) {
+  void prepare(int64_t rows) {
     constexpr int64_t kPanelsAfter = 2048;
     bool is_stale = std::any_of(seen.begin(), seen.end(), [](auto& s) { return s.has_changed(); });
     if (seen.empty() || is_stale) {
       seen.clear();
-      for (const Tensor& p : parameters) seen.emplace_back(p);
+      for (const Tensor& p : network.parameters_) seen.emplace_back(p);
       panels.clear(), rows_seen = 0;
       members.clear();
     }
     rows_seen += rows;
     if (rows_seen >= kPanelsAfter && panels.empty() && precision == Precision::f32) {
-      for (const LayerSpec& l : layers) {
+      for (const LayerSpec& l : network.layers_) {
         panels.push_back(l.conv ? Tensor() : in_panels(l.weight.detach()));
       }
       members.clear();
     }
     while (std::ssize(members) < workers().team().size()) {
-      members.push_back(std::make_unique<Member>(layers, width, precision, packed, panels));
+      members.push_back(std::make_unique<Member>(network.layers_, network.in_width_, precision,
+                                                 network.passes_->packed, panels));
     }
-    for (auto& m : members) bind(layers, parameters, *m);
+    for (auto& m : members) bind(*m);
   }
 
-  void bind(const std::vector<LayerSpec>& layers, const std::vector<Tensor>& parameters,
-            Member& m) {
+  /// Tells a member where the parameters are, and the panels instead of weights.
+  void bind(Member& m) const {
+    const std::vector<LayerSpec>& layers = network.layers_;
     auto& to = m.stages.parameters();
-    for (size_t i = 0; i < parameters.size(); ++i) to[i].value = parameters[i].data_ptr<float>();
+    for (size_t i = 0; i < to.size(); ++i) to[i].value = network.parameters_[i].data_ptr<float>();
     for (size_t layer = 0, i = 0; layer < layers.size(); i += layers[layer++].norm ? 4 : 2) {
       if (layer < panels.size() && panels[layer].defined()) {
         to[i].value = panels[layer].data_ptr<float>();
@@ -174,42 +208,18 @@ struct KernelNetwork::Inference {
     return height;
   }
 
-  Precision precision = Precision::f32;
+  const KernelNetwork& network;
+  Precision precision;
   std::vector<Seen> seen;      // the parameters that the panels are made of
   std::vector<Tensor> panels;  // of each layer, or none
   int64_t rows_seen = 0;
   std::vector<std::unique_ptr<Member>> members;
 };
 
-/// What is not in use at the moment, and what all passes share. Outlives the network where a node
-/// still does.
-struct KernelNetwork::Passes {
-  explicit Passes(const std::vector<LayerSpec>& layers) : packed(packed_weights_of(layers)) {}
+KernelNetwork::Passes::Passes(const std::vector<LayerSpec>& layers)
+    : packed(packed_weights_of(layers)) {}
 
-  template <class T, class Fits, class Make>
-  std::unique_ptr<T> take(std::vector<std::unique_ptr<T>>& from, Fits fits, Make make) {
-    {
-      std::lock_guard lock(mutex);
-      for (size_t i = from.size(); i-- > 0;) {
-        if (!fits(*from[i])) continue;
-        std::unique_ptr<T> out = std::move(from[i]);
-        from.erase(from.begin() + static_cast<std::ptrdiff_t>(i));
-        return out;
-      }
-    }
-    return make();
-  }
-  template <class T>
-  void give_back(std::vector<std::unique_ptr<T>>& to, std::unique_ptr<T> one) {
-    std::lock_guard lock(mutex);
-    to.push_back(std::move(one));
-  }
-
-  PackedWeights packed;
-  std::mutex mutex;
-  std::vector<std::unique_ptr<Pass>> passes;
-  std::vector<std::unique_ptr<Inference>> inferences;
-};
+KernelNetwork::Passes::~Passes() = default;
 
 /// Its inputs are x and the parameters.
 struct KernelNetwork::Node : torch::autograd::Node {
@@ -309,13 +319,9 @@ Tensor KernelNetwork::run(const Tensor& given, RowNoise& noise, bool is_training
 Tensor KernelNetwork::infer(const Tensor& x, Precision precision) {
   std::unique_ptr<Inference> inference = passes_->take(
       passes_->inferences, [&](const Inference& i) { return i.precision == precision; },
-      [&] {
-        auto out = std::make_unique<Inference>();
-        out->precision = precision;
-        return out;
-      });
+      [&] { return std::make_unique<Inference>(*this, precision); });
   Tensor out = reused_empty(shape_of_output(x));
-  inference->run(layers_, parameters_, passes_->packed, in_width_, x, out);
+  inference->run(x, out);
   passes_->give_back(passes_->inferences, std::move(inference));
   return out;
 }
