@@ -66,7 +66,10 @@ struct RowsAt {
   T* at;
   int64_t stride;
   const int32_t* rows = nullptr;
-  T* operator[](int64_t r) const { return at + (rows ? rows[r] : r * stride); }
+  /// Always inline, for sources compiled for an instruction set (see elbo_isa_sources).
+  __attribute__((always_inline)) T* operator[](int64_t r) const {
+    return at + (rows ? rows[r] : r * stride);
+  }
 };
 
 /// One block of C, at most most_vectors(precision) vectors wide. Where op(B) comes packed it may be
