@@ -117,7 +117,7 @@ class GaussianLikelihood : public Likelihood {
   }
 
  private:
-  /// A fixed one is written where it is wanted: copying it there would stop a graph's recording.
+  /// A fixed one is written where it is wanted.
   Tensor own_log_var(at::TensorOptions options) const {
     if (log_var_.requires_grad()) return log_var_.to(options);
     return at::full({}, log_var_.item<double>(), options);

@@ -78,8 +78,7 @@ class FullPosterior : public Posterior {
   }
 
  private:
-  /// Of the entries below the diagonal in a row-by-row matrix; where parameters last were, since
-  /// copying it there would stop a graph's recording.
+  /// Of the entries below the diagonal in a row-by-row matrix; where parameters last were.
   mutable Tensor place_;
 };
 
