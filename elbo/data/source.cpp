@@ -12,7 +12,10 @@ namespace elbo {
 void DataOptions::fields(Fields& f) {
   f("path", path, "a file, a folder or the name of a shipped data set");
   f("reader", reader, "how to read it", readers());
+  f("columns", columns, "the columns that are modelled; [] takes all that can be");
+  f("drop", drop, "columns that are left out");
   f("target", target, "the column or entry that holds labels or targets");
+  f("id", id, "the column that names the rows: not modelled, written beside results");
   f("valid", valid,
     "training rows held out for validation: a count, a fraction below 1, or -1 for a tenth, at "
     "most 5,000",
@@ -75,13 +78,17 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   ELBO_CHECK(!options.path.empty(), Code::usage,
              "no data: name a file, a folder or a shipped data set\nFor example: elbo train mnist");
   ReadRequest request{.target = options.target};
+  request.features = options.columns;
+  request.drop = options.drop;
+  request.id = options.id;
   request.in_memory = static_cast<uint64_t>(options.in_memory) << 20;
   if (model) {
     request.target_may_lack = true;
     request.columns = model->columns;
   }
   RawData raw = read_data(options.path, options.reader, request);
-  DataSource out{schema_of(raw), raw.format, raw.fingerprint, raw.notes, nullptr, nullptr, nullptr};
+  DataSource out{schema_of(raw),     raw.format, raw.fingerprint, raw.notes,
+                 raw.column_reports, nullptr,    nullptr,         nullptr};
   DatasetPtr all = make_dataset(raw.train, out.schema);
   ELBO_CHECK(all->size() > 0, Code::data, "{}: no examples", options.path);
   if (raw.train.on_disk) out.notes.push_back(on_disk_note(raw.train.x, options.in_memory));

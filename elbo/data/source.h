@@ -12,7 +12,8 @@ namespace elbo {
 struct DataOptions {
   std::string path;
   Part reader = "auto";
-  std::string target;
+  std::vector<std::string> columns, drop;
+  std::string target, id;
   double valid = -1;
   double test = -1;
   int64_t limit = 0;
@@ -25,7 +26,8 @@ struct DataOptions {
 struct DataSource {
   Schema schema;
   std::string format, fingerprint;
-  std::vector<std::string> notes;  ///< the reader's: what it decided that may surprise
+  std::vector<std::string> notes;            ///< the reader's: what it decided that may surprise
+  std::vector<ColumnReport> column_reports;  ///< the reader's, of tables
   DatasetPtr train, valid, test;
 };
 

@@ -18,9 +18,21 @@ struct RawSet {
   Array x;     ///< images u8 [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
   Array mask;  ///< u8 [N, D], 1 = present; empty when nothing is missing. x is 0 where missing.
   Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
+  /// [N] what the source calls each example: the cells of its id column, the names of its files.
+  /// Empty when it has no names.
+  std::vector<std::string> ids = {};
   /// Where x and mask lie when they stay on disk; else null. Then x says its type and shape and
   /// holds nothing, and mask is empty.
   std::shared_ptr<const FileRows> on_disk = nullptr;
+};
+
+/// What became of one column of a source.
+struct ColumnReport {
+  std::string name;                     ///< as in the header, or "column 3" (from 1)
+  std::string role;                     ///< "feature", "target", "id" or "left out"
+  std::string taken_as;                 ///< "numbers", "yes = 1, no = 0", "categories", "dates", ..
+  std::string why = {};                 ///< the rule by which, where it is not plain to see
+  std::vector<std::string> flags = {};  ///< "constant", "-999 in 12 rows may mean missing", ..
 };
 
 /// What a reader makes of a path.
@@ -33,8 +45,12 @@ struct RawData {
   std::vector<std::string> column_names;  ///< tables: D names; empty when there are none
   std::vector<std::string> label_names;   ///< classes in index order; empty for targets or no y
   std::string target_name;                ///< what y is called; empty when unlabelled
+  std::string id_name = {};               ///< what ids are called: the column, "file"
   std::string fingerprint;                ///< SHA-256 of the bytes read
-  std::vector<std::string> notes;         ///< what the reader decided that may surprise
+  /// What the reader decided that may surprise, a sentence each: it reaches `describe`, the log
+  /// and run.json.
+  std::vector<std::string> notes;
+  std::vector<ColumnReport> column_reports = {};  ///< tables: each column of the source, in order
 };
 
 /// What the user says about the data, for every reader.
@@ -47,6 +63,11 @@ struct ReadRequest {
   /// The names of the columns a model takes, or empty. A table with a header then gives these, in
   /// this order; they are features whatever their names, and no others may be among its features.
   std::vector<std::string> columns = {};
+  /// What the user says of columns: those alone that are features (empty: all that can be), those
+  /// that are left out, and the one that names the rows (""; the usual ones are looked for;
+  /// "none").
+  std::vector<std::string> features = {}, drop = {};
+  std::string id = {};
   /// Bytes of x up to which a set is held in memory. Larger ones stay on disk where the reader can
   /// fetch their rows from there: npy, idx and csv.
   uint64_t in_memory = UINT64_MAX;
