@@ -96,13 +96,18 @@ function(elbo_precompile name)
   endif()
 endfunction()
 
+# elbo_tell_places(a_test.cpp ...): defines ELBO_SOURCE_DIR and ELBO_BINARY_DIR for these files of the
+# folder alone, since what is compiled with a path in it is not found again in the compiler's cache.
+function(elbo_tell_places)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS
+    "ELBO_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\";ELBO_BINARY_DIR=\"${PROJECT_BINARY_DIR}\"")
+endfunction()
+
 # elbo_test(name SOURCES ... DEPENDS ... LABEL fast|slow): one GoogleTest program and one ctest entry.
 function(elbo_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE ELBO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                             ELBO_BINARY_DIR="${PROJECT_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   # One thread each: ctest runs them side by side, and the idle threads of a team spin.
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 3600

@@ -11,10 +11,13 @@
 #include <iterator>
 #include <sstream>
 
+#include "elbo/report/text_table.h"
+
 namespace elbo::cli {
 namespace {
 
 constexpr double kSecondsBetweenLines = 10;
+constexpr int64_t kMostLines = 60;  // of a run that has one for each epoch
 constexpr double kSecondsBetweenBars = 0.1;
 
 double term(const std::map<std::string, double>& terms, const char* name) {
@@ -74,10 +77,12 @@ std::string TrainView::line(int64_t epoch, double share,
   double spent = std::chrono::duration<double>(Clock::now() - start_).count();
   double left = done > begun ? spent * (static_cast<double>(epochs_) - done) / (done - begun) : 0;
   std::string text =
-      fmt::format("epoch {}/{} {}  train {}", epoch, epochs_, bar(share, 20), headline_text(terms));
-  if (!held_out_.empty()) text += fmt::format("  {} {}", held_out_split_, terms_text(held_out_));
-  if (!rate_.empty()) text += "  " + rate_;
-  return text + "  eta " + duration_text(left);
+      fmt::format("epoch {}/{} {} train {}", epoch, epochs_, bar(share, 10), headline_text(terms));
+  if (!held_out_.empty()) {
+    text += fmt::format(", {} {} nats", held_out_split_, headline_text(held_out_));
+  }
+  if (!rate_.empty()) text += ", " + rate_;
+  return text + ", " + duration_text(left) + " left";
 }
 
 void TrainView::on_step(int64_t epoch, int64_t step, int64_t steps,
@@ -101,14 +106,20 @@ void TrainView::on_step(int64_t epoch, int64_t step, int64_t steps,
 void TrainView::on_epoch(const EpochRecord& record) {
   if (record.split == "train") {
     rate_ = fmt::format("{}/s", short_count(record.examples_per_second));
-    if (record.share_of_peak > 0) {
+    if (record.share_of_peak > 0 && console_.verbose()) {
       rate_ += fmt::format(", {:.0f} % of peak", 100 * record.share_of_peak);
     }
     return;
   }
   held_out_ = record.terms;
   held_out_split_ = record.split;
-  last_ = Clock::now();
+  // Long runs of short epochs say what some twenty of them came to, and the last.
+  int64_t every = epochs_ > kMostLines ? (epochs_ + 19) / 20 : 1;
+  double since = std::chrono::duration<double>(Clock::now() - last_epoch_).count();
+  bool is_due = record.epoch % every == 0 || record.epoch == epochs_ ||
+                since >= kSecondsBetweenLines || console_.verbose();
+  if (!is_due) return;
+  last_ = last_epoch_ = Clock::now();
   std::string text = fmt::format("{:>3}/{}  {} {}  {}", record.epoch, epochs_, record.split,
                                  terms_text(record.terms), rate_);
   console_.tell("epoch", text);
@@ -178,6 +189,9 @@ void tell_findings(const std::vector<Finding>& findings, Console& console) {
 
 void tell_summary(const RunSummary& s, Console& console) {
   console.tell("best", s.headline);
+  std::istringstream beside(text_table({"", "nats", "squared error"}, baseline_rows(s)));
+  const char* label = "beside";
+  for (std::string line; std::getline(beside, line); label = "") console.tell(label, line);
   tell_findings(s.findings, console);
   if (!s.report.empty()) console.tell("report", s.report.string());
   std::string run = s.folder.string();

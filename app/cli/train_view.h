@@ -28,7 +28,7 @@ class TrainView : public TrainListener {
   std::string rate_;  // of the last epoch, in words
   std::map<std::string, double> held_out_;
   std::string held_out_split_;
-  Clock::time_point start_ = Clock::now(), last_ = Clock::now();
+  Clock::time_point last_epoch_, start_ = Clock::now(), last_ = Clock::now();
 };
 
 /// "data", "model", "plan" and what there is to say.

@@ -15,6 +15,7 @@ constexpr double kGap = 0.05, kWideGap = 0.2;  // share of |recon| + kl
 constexpr double kAtFloor = 0.01;              // share of the elements
 constexpr double kFullKl = 0.5;                // nats of the weakest dimension
 constexpr int64_t kPictureLatent = 3;
+constexpr double kWorseReconstruction = 1.05;  // of the squared error of a linear model
 
 /// 0 where the metric does not exist.
 double value(const Evaluation& evaluation, const char* name) {
@@ -134,6 +135,50 @@ void find_scale_at_floor(const Evaluation& evaluation, const Schema& schema,
                    100 * evaluation.share_at_scale_floor, schema.shape_text())});
 }
 
+/// A bound of several draws is nearer to -log p(x) than neg_elbo, where there is one.
+void find_worse_than_baselines(const Evaluation& evaluation, const std::vector<Baseline>& baselines,
+                               std::vector<Finding>& out) {
+  const Metric* ours = evaluation.find("iwae") ? evaluation.find("iwae") : evaluation.find("neg_elbo");
+  const Metric* mse = evaluation.find("reconstruction_mse");
+  const Baseline* best = nullptr;  // without latents, by density
+  for (const Baseline& b : baselines) {
+    if (b.has_latents || !b.neg_log || !ours) continue;
+    if (!best || b.neg_log->value < best->neg_log->value) best = &b;
+  }
+  auto is_worse = [&](const Metric& theirs) {
+    double both = std::hypot(std::isfinite(ours->se) ? ours->se : 0,
+                             std::isfinite(theirs.se) ? theirs.se : 0);
+    return ours->value - theirs.value > 2 * both;
+  };
+  constexpr const char* kRemedy =
+      "Train longer (train.epochs), start from the linear model (model.linear=true with a gaussian "
+      "likelihood), or see `elbo describe` for what is odd in the data";
+  if (best && is_worse(*best->neg_log)) {
+    out.push_back({"bad", fmt::format("worse than a trivial model: {:.4g} nats, where {} have "
+                                      "{:.4g}. {}",
+                                      ours->value, best->name, best->neg_log->value, kRemedy)});
+    return;
+  }
+  for (const Baseline& b : baselines) {
+    if (!mse || b.has_latents || mse->value <= b.mse) continue;
+    out.push_back({"bad", fmt::format("reconstructs worse than the mean of the data: a squared "
+                                      "error of {:.4g}, where the mean has {:.4g}. {}",
+                                      mse->value, b.mse, kRemedy)});
+    return;
+  }
+  for (const Baseline& b : baselines) {
+    if (!b.has_latents) continue;
+    if (ours && b.neg_log && is_worse(*b.neg_log)) {
+      out.push_back({"warn", fmt::format("worse than {}: {:.4g} nats, where it has {:.4g}. {}",
+                                         b.name, ours->value, b.neg_log->value, kRemedy)});
+    } else if (!ours && mse && mse->value > kWorseReconstruction * b.mse) {
+      out.push_back({"warn", fmt::format("reconstructs worse than {}: a squared error of {:.4g}, "
+                                         "where it has {:.4g}. {}",
+                                         b.name, mse->value, b.mse, kRemedy)});
+    }
+  }
+}
+
 void find_few_draws(const Evaluation& evaluation, std::vector<Finding>& out) {
   const Metric* draws = evaluation.find("effective_samples");
   if (!draws || evaluation.samples < 10 || !(draws->value < 2)) return;
@@ -176,12 +221,14 @@ Value findings_to_value(const std::vector<Finding>& findings) {
 }
 
 std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* train,
-                              const Model& model, const Schema& schema) {
+                              const std::vector<Baseline>& baselines, const Model& model,
+                              const Schema& schema) {
   std::vector<Finding> out;
   find_not_finite(evaluation, out);
   if (out.empty()) {
     if (model.is_variational()) LatentFindings(evaluation, out).add();
     if (train) find_overfitting(evaluation, *train, out);
+    find_worse_than_baselines(evaluation, baselines, out);
     find_scale_at_floor(evaluation, schema, out);
     find_few_draws(evaluation, out);
   }

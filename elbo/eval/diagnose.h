@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "elbo/eval/baselines.h"
 #include "elbo/eval/evaluate.h"
 
 namespace elbo {
@@ -20,7 +21,8 @@ void sort_findings(std::vector<Finding>& findings);
 Value findings_to_value(const std::vector<Finding>& findings);
 
 /// What an evaluation says about a model, the gravest first. `train`, which may be null, is the
-/// evaluation on (some of) the training examples.
+/// evaluation on (some of) the training examples; `baselines` were measured on the same rows as the
+/// evaluation.
 ///
 /// | finding            | level | holds when                                                     |
 /// |--------------------|-------|----------------------------------------------------------------|
@@ -44,9 +46,15 @@ Value findings_to_value(const std::vector<Finding>& findings);
 /// |                    |       | more would likely pay; up to 3 are taken as chosen for a       |
 /// |                    |       | picture                                                        |
 /// | few draws count    | warn  | effective_samples < 2 with K >= 10: L_K rests on one draw      |
+/// | worse than trivial | bad   | neg_elbo is higher than -log p(x) of a baseline without        |
+/// |                    |       | latents by more than two standard errors of both, or the       |
+/// |                    |       | reconstruction is worse than the mean                          |
+/// | worse than linear  | warn  | the same beside a baseline with as many latent dimensions;     |
+/// |                    |       | an autoencoder's reconstruction is 5 % worse than PCA's        |
 /// | unused dimensions  | good  | some but not all are inactive: harmless, and how many          |
 /// | healthy            | good  | nothing above is warn or bad                                   |
 std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* train,
-                              const Model& model, const Schema& schema);
+                              const std::vector<Baseline>& baselines, const Model& model,
+                              const Schema& schema);
 
 }  // namespace elbo

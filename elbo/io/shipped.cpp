@@ -60,7 +60,7 @@ std::vector<std::string> shipped_names() {
 
 Path shipped_folder() {
   const char* folder = std::getenv("ELBO_DATASETS");
-  return folder && *folder ? Path(folder) : Path(ELBO_DATASETS_DIR);
+  return folder && *folder ? Path(folder) : Path(ELBO_SOURCE_DIR) / "datasets";
 }
 
 std::unique_ptr<Reader> make_shipped_reader(const NoOptions&) {

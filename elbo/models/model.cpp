@@ -33,6 +33,9 @@ void ModelOptions::fields(Fields& f) {
   f("prior", prior, "form of p(z)", priors());
   f("likelihood", likelihood, "form of p(x|z)", likelihoods());
   f("output_bias", output_bias, "start the decoder at the training data's means");
+  f("linear", linear,
+    "linear maps beside encoder and decoder, which start as factor analysis (PCA where one scale "
+    "serves all elements) while the networks start at zero; needs a gaussian likelihood");
 }
 
 const Family<std::shared_ptr<Model>, const ModelOptions&, const Schema&, Rng&>& model_kinds() {

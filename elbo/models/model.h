@@ -72,8 +72,10 @@ class Model : public torch::nn::Module {
   virtual bool is_variational() const = 0;
   /// Throws Error(Code::data) unless x can be observed under the likelihood.
   virtual void check_support(const Batch& batch) const = 0;
-  /// Starts from training examples before the first step: output bias, priors made of data.
-  virtual void start_from(const Batch& batch, Rng& rng) = 0;
+  /// Starts from training examples before the first step: output bias, priors made of data, linear
+  /// paths fitted in closed form. Returns whether what it starts as is a fitted model already, which
+  /// training may fail to better.
+  virtual bool start_from(const Batch& batch, Rng& rng) = 0;
 };
 
 /// The description of a model: enough, with a Schema, to build it.
@@ -86,6 +88,7 @@ struct ModelOptions {
   Part prior = "normal";
   Part likelihood = "bernoulli";
   bool output_bias = true;
+  bool linear = false;
   void fields(Fields& f);
 };
 

@@ -27,6 +27,7 @@ class Vae : public Model {
     decoder_ =
         register_module("decoder", networks().make(mirrored ? o.encoder : o.decoder, out, rng));
     is_variational_ = o.posterior.type != "point";
+    if (o.linear) add_linear_paths(in, out, rng);
     ELBO_CHECK(is_variational_ || !prior_->needs_density(), Code::usage,
                "model.prior: {} is made of posteriors, and point posteriors have no density\nUse "
                "model.prior = \"normal\", or another posterior.",
@@ -73,19 +74,24 @@ class Vae : public Model {
     likelihood_->check_support(batch.x, batch.mask);
   }
 
-  void start_from(const Batch& batch, Rng& rng) override {
+  bool start_from(const Batch& batch, Rng& rng) override {
     prior_->start_from(likelihood_->shown(batch.x), rng);
-    if (!output_bias_) return;
+    if (linear_encoder_) return start_linear(batch, rng), true;
+    if (!output_bias_) return false;
     Tensor weight = batch.mask.defined() ? batch.mask : at::ones_like(batch.x);
     Tensor count = weight.sum(0).clamp_min(1);
     Tensor mean = (batch.x * weight).sum(0) / count;
     Tensor variance = ((batch.x - mean).square() * weight).sum(0) / count;
     Tensor bias = likelihood_->output_bias(mean, variance);
     if (bias.defined()) decoder_->set_output_bias(bias);
+    return false;
   }
 
  private:
-  Tensor encoded(const Tensor& x, RowNoise& noise) { return encoder_->run(x, {}, noise); }
+  Tensor encoded(const Tensor& x, RowNoise& noise) {
+    Tensor out = encoder_->run(x, {}, noise);
+    return linear_encoder_ ? out + linear_encoder_->run(x, {}, noise) : out;
+  }
   std::unique_ptr<Distribution> posterior(const Tensor& x, RowNoise& noise) {
     return posterior_->given(encoded(x, noise));
   }
@@ -95,9 +101,50 @@ class Vae : public Model {
     out.event_shape = event_shape_;
     out.is_autoregressive = decoder_->is_autoregressive();
     out.forward = [this, noise](const Tensor& z, const Tensor& previous) mutable {
-      return decoder_->run(z, previous, noise);
+      Tensor put_out = decoder_->run(z, previous, noise);
+      return linear_decoder_ ? put_out + linear_decoder_->run(z, {}, noise) : put_out;
     };
     return out;
+  }
+  void add_linear_paths(const NetworkContext& in, const NetworkContext& out, Rng& rng) {
+    ELBO_CHECK(likelihood_->as_factor_analysis() && !decoder_->is_autoregressive(), Code::usage,
+               "model.linear: the linear start is factor analysis, which has normal noise\nUse "
+               "model.likelihood = \"gaussian\", or model.linear = false.");
+    auto map = [&](const char* name, NetworkContext context) {
+      Part linear("mlp");
+      linear.options["sizes"] = Value::List{};
+      return register_module(name, networks().make(linear, context, rng));
+    };
+    linear_encoder_ = map("linear_encoder", in);
+    linear_decoder_ = map("linear_decoder", out);
+  }
+
+  /// Sets the linear paths to the factor analysis of these examples, the rest to zero. Then q(z|x)
+  /// is the exact posterior where nothing is missing, and the ELBO the linear model's log p(x).
+  void start_linear(const Batch& batch, Rng& rng) {
+    FactorOptions options = *likelihood_->as_factor_analysis();
+    options.latent = latent_;
+    options.floor = kGaussianScaleFloor * kGaussianScaleFloor;
+    Tensor mask = batch.mask.defined() ? batch.mask.flatten(1) : batch.mask;
+    FactorAnalysis f =
+        fit_factor_analysis(batch.x.flatten(1).cpu(), mask, options, rng.stream("factors"));
+    Tensor to_z = f.encoder(), log_var = f.posterior_variance().log();
+    set_linear(*linear_encoder_, posterior_->parameters(to_z.t(), at::zeros_like(to_z.t())).t(),
+               posterior_->parameters(-to_z.mv(f.mean), log_var));
+    auto event = [&](const Tensor& t) { return t.view(event_shape_); };
+    Tensor weight = at::zeros_like(linear_decoder_->output_weight(), at::kDouble);
+    weight.narrow(0, 0, f.loadings.size(0)).copy_(f.loadings);
+    set_linear(*linear_decoder_, weight,
+               likelihood_->output_bias(event(f.mean), event(f.noise)));
+    likelihood_->set_noise(event(f.noise));
+    for (Network* network : {encoder_.get(), decoder_.get()}) {
+      network->output_weight().zero_();
+      network->set_output_bias(at::zeros(network->out_shape()));
+    }
+  }
+  static void set_linear(Network& network, const Tensor& weight, const Tensor& bias) {
+    network.output_weight().copy_(weight);
+    network.set_output_bias(bias);
   }
   EncodeFn encode_fn(Rng rng) {
     return [this, rng](const Tensor& x) mutable {
@@ -130,6 +177,7 @@ class Vae : public Model {
   std::shared_ptr<Posterior> posterior_;
   std::shared_ptr<Prior> prior_;
   std::shared_ptr<Network> encoder_, decoder_;
+  std::shared_ptr<Network> linear_encoder_, linear_decoder_;  // null without linear paths
 };
 
 }  // namespace

@@ -99,6 +99,7 @@ class ConvEncoder : public Network {
   std::vector<int64_t> in_shape() const override { return sizes_[0].shape(); }
   std::vector<int64_t> out_shape() const override { return dense_->out_shape(); }
   void set_output_bias(const Tensor& bias) override { dense_->set_output_bias(bias); }
+  Tensor output_weight() const override { return dense_->output_weight(); }
 
  private:
   ConvOptions options_;
@@ -162,6 +163,9 @@ class ConvDecoder : public Network {
     if (convs_.empty()) return dense_->set_output_bias(bias);
     at::NoGradGuard no_grad;
     convs_.back()->bias.copy_(bias.flatten(0, 1).mean({-2, -1}));
+  }
+  Tensor output_weight() const override {
+    return convs_.empty() ? dense_->output_weight() : convs_.back()->weight;
   }
 
  private:

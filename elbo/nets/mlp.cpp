@@ -72,6 +72,7 @@ class Mlp : public Network {
     at::NoGradGuard no_grad;
     last_->bias.copy_(bias.reshape({-1}));
   }
+  Tensor output_weight() const override { return last_->weight; }
 
  private:
   MlpOptions options_;

@@ -39,6 +39,8 @@ class Network : public torch::nn::Module {
   virtual std::vector<sequential::LayerSpec> layers() const { return {}; }
   /// Sets the bias of the last layer. bias [out...].
   virtual void set_output_bias(const Tensor& bias) = 0;
+  /// The weight of the last layer.
+  virtual Tensor output_weight() const = 0;
 
  private:
   sequential::KernelNetwork& kernels() const;

@@ -13,7 +13,7 @@ namespace elbo {
 
 std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
   if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
-  return distribution(decoder.forward(z, {}));
+  return distribution(complete(decoder.forward(z, {})));
 }
 
 Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tensor& x,
@@ -29,7 +29,7 @@ Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tenso
   bool is_fit = kernels && !decoder.is_autoregressive && is_kernel_tensor(z) &&
                 is_kernel_tensor(x) && (!mask.defined() || is_kernel_tensor(mask));
   if (!is_fit) return given(decoder, z)->log_prob(x, mask);
-  return log_prob_by_kernel(*kernels, decoder.forward(z, {}), x, mask, own_parameter());
+  return log_prob_by_kernel(*kernels, complete(decoder.forward(z, {})), x, mask, own_parameter());
 }
 
 namespace {
@@ -76,9 +76,9 @@ struct GaussianOptions {
   double value = 1.0;
   void fields(Fields& f) {
     f("scale", scale,
-      "how the standard deviation is found: fixed at `value`, one learned number "
-      "for all elements, or put out by the decoder for each element",
-      {"fixed", "learned", "element"});
+      "how the standard deviation is found: fixed at `value`, one learned number for all "
+      "elements, a learned one for each column or pixel, or put out by the decoder for each element",
+      {"fixed", "learned", "column", "element"});
     f("value", value, "the standard deviation when fixed, or where learning starts",
       between(1e-3, 2e4));
   }
@@ -90,40 +90,61 @@ constexpr double kMaxLogVar = 20;
 class GaussianLikelihood : public Likelihood {
  public:
   GaussianLikelihood(const GaussianOptions& options, const Schema& schema)
-      : per_element_(options.scale == "element"),
-        columns_(schema.columns),
-        event_dims_(event_dims(schema)) {
+      : scale_(options.scale), columns_(schema.columns), event_dims_(event_dims(schema)) {
     double start = 2 * std::log(options.value);
-    if (options.scale == "learned") {
+    if (scale_ == "learned") {
       log_var_ = register_parameter("log_var", at::full({}, start, at::kFloat));
     }
-    if (options.scale == "fixed") log_var_ = at::full({}, start, at::kDouble);
+    if (scale_ == "column") {
+      log_var_ = register_parameter("log_var", at::full(schema.shape, start, at::kFloat));
+    }
+    if (scale_ == "fixed") log_var_ = at::full({}, start, at::kDouble);
   }
-  int64_t params() const override { return per_element_ ? 2 : 1; }
+  int64_t params() const override { return scale_ == "element" ? 2 : 1; }
+  Tensor complete(const Tensor& parameters) const override {
+    if (scale_ != "column") return parameters;
+    return at::cat({parameters, log_var_.to(parameters.options()).expand_as(parameters)},
+                   -event_dims_ - 1);
+  }
   void check_support(const Tensor& x, const Tensor&) const override {
     check_all(x.isfinite(), x, "x under the gaussian likelihood", "finite", columns_);
   }
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     Tensor mu = parameter(parameters, 0, event_dims_);
     Tensor log_var =
-        per_element_ ? parameter(parameters, 1, event_dims_) : own_log_var(parameters.options());
+        is_shared() ? own_log_var(parameters.options()) : parameter(parameters, 1, event_dims_);
     return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
   }
-  std::string kernel() const override { return per_element_ ? "gaussian-element" : "gaussian"; }
-  Tensor own_parameter() const override { return log_var_; }
+  std::string kernel() const override { return is_shared() ? "gaussian" : "gaussian-element"; }
+  Tensor own_parameter() const override { return is_shared() ? log_var_ : Tensor(); }
   Tensor output_bias(const Tensor& mean, const Tensor& variance) const override {
-    if (!per_element_) return mean.unsqueeze(0);
+    if (scale_ != "element") return mean.unsqueeze(0);
     return at::stack({mean, variance.clamp_min(1e-4).log()});
+  }
+  std::optional<FactorOptions> as_factor_analysis() const override {
+    FactorOptions out;
+    out.form = scale_ == "fixed"     ? NoiseForm::fixed
+               : scale_ == "learned" ? NoiseForm::shared
+                                     : NoiseForm::per_element;
+    if (scale_ == "fixed") out.noise = std::exp(log_var_.item<double>());
+    return out;
+  }
+  void set_noise(const Tensor& variance) override {
+    at::NoGradGuard no_grad;
+    if (scale_ == "learned") log_var_.fill_(variance.mean().log().item<double>());
+    if (scale_ == "column") log_var_.copy_(variance.log().view_as(log_var_));
   }
 
  private:
+  /// Whether one number serves all elements.
+  bool is_shared() const { return scale_ == "learned" || scale_ == "fixed"; }
   /// A fixed one is written where it is wanted.
   Tensor own_log_var(at::TensorOptions options) const {
     if (log_var_.requires_grad()) return log_var_.to(options);
     return at::full({}, log_var_.item<double>(), options);
   }
 
-  bool per_element_;
+  std::string scale_;
   std::vector<std::string> columns_;
   int64_t event_dims_;
   Tensor log_var_;

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "elbo/core/family.h"
 #include "elbo/prob/distribution.h"
+#include "elbo/prob/factor_analysis.h"
 #include "elbo/tensor/schema.h"
 
 namespace elbo {
@@ -52,11 +54,19 @@ class Likelihood : public torch::nn::Module {
                   const Tensor& mask) const;
   /// The name under which kernels/likelihood.h has it; empty if it has not.
   virtual std::string kernel() const { return ""; }
+  /// What its distribution and kernel take, from what the decoder puts out: with a parameter of its
+  /// own for each element where it has one.
+  virtual Tensor complete(const Tensor& parameters) const { return parameters; }
   /// Its own parameter, a scalar, where it has one: LikelihoodRow::own.
   virtual Tensor own_parameter() const { return {}; }
   /// The bias [P, event...] with which a fresh decoder starts at the data's mean and variance, each
   /// [event...]; undefined when there is none.
   virtual Tensor output_bias(const Tensor& mean, const Tensor& variance) const = 0;
+  /// The linear model that it makes of a linear decoder without hidden layers; none where it does
+  /// not have normal noise around the decoder's output.
+  virtual std::optional<FactorOptions> as_factor_analysis() const { return std::nullopt; }
+  /// Starts at such noise, variances [event...], as far as it is its own to choose.
+  virtual void set_noise(const Tensor& /*variance*/) {}
 };
 
 /// The smallest standard deviation under the gaussian likelihood: with it a perfect reconstruction

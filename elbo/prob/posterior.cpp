@@ -55,6 +55,9 @@ class DiagonalPosterior : public Posterior {
     auto parts = parameters.split(latent_, -1);
     return std::make_unique<DiagonalNormal>(parts[0], bounded_log_var(parts[1]));
   }
+  Tensor parameters(const Tensor& mean, const Tensor& log_var) const override {
+    return at::cat({mean, log_var}, -1);
+  }
 };
 
 /// The encoder puts out mu [Z], 2 log L_jj [Z] and the Z (Z - 1) / 2 entries below
@@ -76,6 +79,11 @@ class FullPosterior : public Posterior {
     Tensor cholesky = below.view({-1, latent_, latent_}) + diagonal.diag_embed();
     return std::make_unique<FullNormal>(parts[0], cholesky);
   }
+  Tensor parameters(const Tensor& mean, const Tensor& log_var) const override {
+    std::vector<int64_t> shape = mean.sizes().vec();
+    shape.back() = latent_ * (latent_ - 1) / 2;
+    return at::cat({mean, log_var, at::zeros(shape, mean.options())}, -1);
+  }
 
  private:
   /// Of the entries below the diagonal in a row-by-row matrix; where parameters last were.
@@ -90,6 +98,7 @@ class PointPosterior : public Posterior {
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
     return std::make_unique<PointMass>(parameters);
   }
+  Tensor parameters(const Tensor& mean, const Tensor& /*log_var*/) const override { return mean; }
 };
 
 template <class Member>

@@ -28,6 +28,8 @@ class Posterior : public torch::nn::Module {
   virtual int64_t params() const = 0;
   /// q(z|x) from parameters [B, params()]: a batch [B] of distributions over [Z].
   virtual std::unique_ptr<Distribution> given(const Tensor& parameters) const = 0;
+  /// Parameters [.., params()] of independent dimensions with this mean and log variance [.., Z].
+  virtual Tensor parameters(const Tensor& mean, const Tensor& log_var) const = 0;
   /// k draws of each. By a kernel where kernels/posterior.h has one and parameters are in f32 on
   /// the CPU, else by LibTorch's operators; the same noise serves both. noise: of the B rows.
   PosteriorDraws draw(const Tensor& parameters, RowNoise& noise, int64_t k) const;

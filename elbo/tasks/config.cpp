@@ -123,9 +123,28 @@ std::string preset_for(const Schema& schema, const Dataset& train, std::vector<s
 
 }  // namespace
 
+namespace {
+
+constexpr int64_t kTableSteps = 6000, kImageSteps = 2000;
+constexpr int64_t kLeastEpochs = 20, kMostEpochs = 2000;
+
+/// As many epochs as give a number of steps, since an epoch of few rows teaches little.
+void set_length(const Schema& schema, int64_t rows, Value& train, std::vector<std::string>& why) {
+  const int64_t batch = train.at("batch").as_integer(), steps = (rows + batch - 1) / batch;
+  int64_t wanted = schema.kind == "image" ? kImageSteps : kTableSteps;
+  int64_t epochs = std::clamp((wanted + steps - 1) / steps, kLeastEpochs, kMostEpochs);
+  train["epochs"] = epochs;
+  train["patience"] = std::max<int64_t>(10, epochs / 4);
+  why.push_back(fmt::format("{} of {}: {}", counted(rows, "training row"),
+                            counted(steps, "step"), counted(epochs, "epoch")));
+}
+
+}  // namespace
+
 ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upper,
                     std::vector<std::string>& why) {
-  Value values = find_preset(preset_for(schema, train, why)).values;
+  std::string preset = preset_for(schema, train, why);
+  Value values = find_preset(preset).values;
   bool is_image = schema.kind == "image";
   if (!is_image) {
     int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, 16);
@@ -135,12 +154,15 @@ ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upp
   }
   const Value* likelihood = upper.find_path("model.likelihood");
   if (likelihood) {  // the transform follows the likelihood that was asked for
-    std::string type = Part::from_value(*likelihood).type;
+    Value chosen = merge(values, upper);
+    std::string type = Part::from_value(*chosen.find_path("model.likelihood")).type;
+    if (type != "gaussian") values["model"]["linear"] = false;
     bool bounded = type == "bernoulli" || type == "continuous-bernoulli";
     Value::List steps = {is_image ? "unit" : bounded ? "min-max" : "standardise"};
     if (is_image && type == "bernoulli" && schema.shape[0] == 1) steps.push_back("binarise");
     values["data"]["transform"] = steps;
   }
+  if (preset != "vae") set_length(schema, train.size(), values["train"], why);
   return {"data", std::move(values)};
 }
 

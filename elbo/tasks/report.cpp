@@ -31,10 +31,56 @@ std::string headline_of(const Run& run, const Evaluation& evaluation, const std:
 
 }  // namespace
 
+namespace {
+
+/// Of the run's own data: those in the run folder if they are of this split, else fitted and kept
+/// there where the folder can be written to.
+std::vector<Baseline> baselines_of(const Run& run, const DataSource& data, const Dataset& held_out,
+                                   const std::string& split) {
+  Path path = run.folder / "baselines.json";
+  Value key;
+  key["data"] = data.fingerprint;
+  key["split"] = split;
+  key["model"] = write_options(run.trained.options);
+  try {
+    Value kept = parse_json(read_text(path), path.string());
+    if (kept.at("of") == key) return baselines_from_value(kept.at("baselines"));
+  } catch (const Error&) {  // none, or of another kind
+  }
+  std::vector<Baseline> out =
+      fit_baselines(run.trained.options, *run.trained.pipeline, *data.train, held_out);
+  Value kept;
+  kept["of"] = key;
+  kept["baselines"] = baselines_to_value(out);
+  try {
+    write_file(path, to_json(kept, 2) + "\n");
+  } catch (const Error&) {  // a folder that is only read
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> baseline_rows(const RunSummary& summary) {
+  auto row = [](const std::string& name, const Metric* nats, double mse) {
+    return std::vector<std::string>{name, nats ? format_metric(*nats) : "",
+                                    format_number(mse).value};
+  };
+  std::vector<std::vector<std::string>> out;
+  const Evaluation& e = summary.evaluation;
+  const Metric *ours = e.find("neg_elbo"), *mse = e.find("reconstruction_mse");
+  out.push_back(row("this model", ours, mse ? mse->value : 0));
+  for (const Baseline& b : summary.baselines) {
+    out.push_back(row(b.name, b.neg_log ? &*b.neg_log : nullptr, b.mse));
+  }
+  return out;
+}
+
 Value RunSummary::to_value() const {
   Value out = evaluation.to_value();
   out["run"] = folder.string();
   out["split"] = split;
+  out["baselines"] = baselines_to_value(baselines);
   out["findings"] = findings_to_value(findings);
   if (!report.empty()) out["report"] = report.string();
   return out;
@@ -62,8 +108,9 @@ RunSummary summarise(const Path& folder, bool wants_report, const DataSource* op
   out.evaluation = evaluate(model, pipeline, *held_out, run.config.eval, seed);
   DatasetPtr seen = subset(data.train, spaced_rows(data.train->size(), kTrainExamples));
   out.on_train = evaluate(model, pipeline, *seen, EvalOptions{}, seed);
-  out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train, model,
-                          run.trained.schema);
+  out.baselines = baselines_of(run, data, *held_out, out.split);
+  out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train,
+                          out.baselines, model, run.trained.schema);
   out.headline = headline_of(run, out.evaluation, out.split);
   if (wants_report) out.report = write_report(run, data, out);
   return out;

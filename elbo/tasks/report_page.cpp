@@ -125,6 +125,10 @@ void add_numbers(Writer& w, const Run& run, const DataSource& data, const RunSum
                                  format_number(static_cast<double>(s.on_train.examples)).value));
     w.page.table({"metric", "train", s.split, "difference"}, rows);
   }
+  w.page.section("Beside simple models",
+                 "What anyone would try first, fitted in closed form to the training examples and "
+                 "measured on the same rows in the same units.");
+  w.page.table({"", "nats", "squared error of reconstruction"}, baseline_rows(s));
   w.page.section("Configuration");
   Path config = s.folder / "config.toml", described = s.folder / "run.json";
   if (std::filesystem::exists(config)) w.page.code(read_text(config), "config.toml");

@@ -54,6 +54,17 @@ void settle_for_bound(ResolvedConfig& resolved) {
 
 }  // namespace
 
+namespace {
+
+bool is_preset(const ConfigLayer& layer) { return layer.origin.starts_with("preset "); }
+
+/// What suits the data says nothing about models and training beneath a preset that was asked for.
+void keep_data_options(Value& values) {
+  for (const char* section : {"model", "objective", "train"}) values.erase(section);
+}
+
+}  // namespace
+
 Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Plan plan;
   RunConfig asked = resolve(layers).config;
@@ -62,6 +73,10 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Value upper = Value::table();
   for (const ConfigLayer& layer : layers) upper = merge(upper, layer.values);
   std::vector<ConfigLayer> all = {suggest(plan.data.schema, *plan.data.train, upper, plan.why)};
+  if (std::any_of(layers.begin(), layers.end(), is_preset)) {
+    keep_data_options(all[0].values);
+    plan.why.clear();
+  }
   all.insert(all.end(), layers.begin(), layers.end());
   plan.resolved = resolve(all);
   const RunConfig& config = plan.resolved.config;
@@ -93,13 +108,12 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
 namespace {
 
 /// samples: draws of the bound that is maximised.
-std::map<std::string, double> held_out_terms(Model& model, const Pipeline& pipeline,
-                                             const Dataset& data, int64_t samples) {
-  std::map<std::string, double> out;
-  EvalOptions options{.samples = samples > 1 ? samples : 0};
-  for (const Metric& m : evaluate(model, pipeline, data, options, 0).metrics) {
-    out[m.name] = m.value;
-  }
+HeldOut held_out_terms(Model& model, const Pipeline& pipeline, const Dataset& data,
+                       int64_t samples) {
+  Evaluation evaluation =
+      evaluate(model, pipeline, data, {.samples = samples > 1 ? samples : 0, .rows = true}, 0);
+  HeldOut out({}, std::move(evaluation.rows));
+  for (const Metric& m : evaluation.metrics) out.terms[m.name] = m.value;
   return out;
 }
 

@@ -11,6 +11,9 @@ void write_checkpoint(const Path& folder, const TrainedModel& model, const Check
   NamedTensors tensors = checkpoint.engine;
   for (const auto& [name, t] : checkpoint.ema) tensors.emplace_back("ema." + name, t);
   for (const auto& [name, t] : checkpoint.best) tensors.emplace_back("best." + name, t);
+  if (!checkpoint.start_rows.empty()) {
+    tensors.emplace_back("start_rows", at::tensor(checkpoint.start_rows, at::kDouble));
+  }
   replace_folder(folder, [&](const Path& p) {
     write_model(p, model);
     write_sealed(p, "state", state, tensors);
@@ -34,6 +37,9 @@ Checkpoint read_checkpoint(const Path& folder, uint64_t seed) {
       out.ema.emplace_back(name.substr(4), t);
     } else if (name.starts_with("best.")) {
       out.best.emplace_back(name.substr(5), t);
+    } else if (name == "start_rows") {
+      Tensor rows = t.to(at::kDouble).contiguous().flatten();
+      out.start_rows.assign(rows.data_ptr<double>(), rows.data_ptr<double>() + rows.numel());
     } else {
       out.engine.emplace_back(name, t);
     }

@@ -12,6 +12,8 @@ struct Checkpoint {
   NamedTensors engine;  ///< Engine::state()
   NamedTensors ema;     ///< Ema::shadow()
   NamedTensors best;    ///< the best weights so far; empty before the first
+  /// The watched term of each validation row where the model started as a fitted one; else empty.
+  std::vector<double> start_rows = {};
 };
 
 /// Replaces `folder` in one step by the model and state.json, state.safetensors beside it.

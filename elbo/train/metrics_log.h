@@ -13,7 +13,7 @@ namespace elbo {
 
 /// What one epoch, or one look at a held-out split, found.
 struct EpochRecord {
-  int64_t epoch = 0;  ///< from 1
+  int64_t epoch = 0;  ///< from 1; 0 is the start
   std::string split;  ///< "train", "valid" or "test"
   double seconds = 0;
   double examples_per_second = 0;

@@ -67,7 +67,7 @@ class Trainer {
 
   Ending run(bool resume) {
     remove_leftovers(c_.folder);
-    if (!resume) start();
+    bool starts_fitted = !resume && start();
     EngineOptions options{c_.train.optimizer, c_.train.clip, precision_for(c_.train.precision)};
     engine_ = std::make_unique<Engine>(make_players(c_.objective, c_.trained.model), options);
     by_kernels_ = why_not_kernels(model_).empty();
@@ -80,6 +80,7 @@ class Trainer {
     }
     log_ = std::make_unique<MetricsLog>(c_.folder, progress_.epoch, c_.train.tensorboard);
     last_save_ = Clock::now();
+    if (starts_fitted) look_at_held_out();
     while (progress_.epoch < c_.train.epochs && !out_of_patience()) {
       if (!run_epoch()) return save(), Ending::stopped;
     }
@@ -93,7 +94,8 @@ class Trainer {
   }
 
  private:
-  void start() {
+  /// Whether the model starts as one that is fitted already.
+  bool start() {
     std::vector<int64_t> rows = Rng(c_.seed, "train/start").permutation(data_.size());
     int64_t most = rows_at_once(data_.schema(), kExamplesToStartFrom);
     rows.resize(static_cast<size_t>(std::min(data_.size(), most)));
@@ -104,7 +106,7 @@ class Trainer {
     if (c_.data.test) check_split(*c_.data.test, "test");
     Rng rng = rng_.stream("start");
     at::NoGradGuard no_grad;
-    model_.start_from(batch, rng);
+    return model_.start_from(batch, rng);
   }
 
   void check_split(const Dataset& data, const char* split) const {
@@ -131,7 +133,7 @@ class Trainer {
                "data.valid, or train.patience = 0.");
     if (!c_.data.valid || c_.train.stop_on == "neg_elbo") return;
     model_.eval();
-    watched_term(c_.held_out(model_, *c_.trained.pipeline, *subset(c_.data.valid, {0})));
+    watched_term(c_.held_out(model_, *c_.trained.pipeline, *subset(c_.data.valid, {0})).terms);
   }
 
   TransformNoise noise(int64_t epoch) const { return TransformNoise::for_training(c_.seed, epoch); }
@@ -263,23 +265,40 @@ class Trainer {
     if (held_out) {
       auto started = Clock::now();
       model_.eval();
-      EpochRecord record{progress_.epoch, c_.data.valid ? "valid" : "test", 0, 0,
-                         c_.held_out(model_, *c_.trained.pipeline, *held_out)};
+      HeldOut found = c_.held_out(model_, *c_.trained.pipeline, *held_out);
+      EpochRecord record{progress_.epoch, c_.data.valid ? "valid" : "test", 0, 0, found.terms};
       record.seconds = seconds_since(started);
       record.examples_per_second =
           static_cast<double>(held_out->size()) / std::max(record.seconds, 1e-9);
       log(record);
-      if (c_.data.valid) is_best = is_improvement(watched_term(record.terms));
+      if (c_.data.valid) is_best = is_improvement(found);
     }
     if (!is_best) return;
     progress_.best_epoch = progress_.epoch;
     best_weights_ = copy_of(state_of(model_));
   }
 
-  bool is_improvement(double watched) {
+  bool is_improvement(const HeldOut& found) {
+    double watched = watched_term(found.terms);
     if (!std::isfinite(watched) || (progress_.best && watched >= *progress_.best)) return false;
+    auto rows = found.rows.find(c_.train.stop_on);
+    if (progress_.epoch == 0 && rows != found.rows.end()) start_rows_ = rows->second;
+    if (progress_.epoch > 0 && !start_rows_.empty() && !is_clear_gain(rows->second)) return false;
     progress_.best = watched;
     return true;
+  }
+
+  /// Whether rows are better than those of the start by two standard errors of the mean gain.
+  bool is_clear_gain(const std::vector<double>& rows) const {
+    const auto n = static_cast<double>(rows.size());
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      double gain = start_rows_[i] - rows[i];
+      sum += gain;
+      squares += gain * gain;
+    }
+    double mean = sum / n, variance = std::max(0.0, squares - n * mean * mean) / std::max(1.0, n - 1);
+    return mean > 2 * std::sqrt(variance / n);
   }
 
   double watched_term(const std::map<std::string, double>& terms) const {
@@ -325,7 +344,8 @@ class Trainer {
     c_.trained.metrics = Value::table();
     c_.trained.metrics["epoch"] = progress_.epoch;
     write_checkpoint(c_.folder / "last", c_.trained,
-                     {progress_, engine_->state(), ema_->shadow(), best_weights_}, c_.seed);
+                     {progress_, engine_->state(), ema_->shadow(), best_weights_, start_rows_},
+                     c_.seed);
     last_save_ = Clock::now();
   }
 
@@ -343,6 +363,7 @@ class Trainer {
     assign(engine_->state(), checkpoint.engine, state);
     assign(ema_->shadow(), checkpoint.ema, state);
     progress_ = checkpoint.progress;
+    start_rows_ = checkpoint.start_rows;
     ELBO_CHECK(progress_.step_in_epoch == 0 || progress_.batch == c_.train.batch, Code::usage,
                "train.batch is {}, but the checkpoint was written in the midst of an epoch by "
                "batches of {}\nRestore config.toml as it was, or train anew.",
@@ -367,6 +388,7 @@ class Trainer {
   std::unique_ptr<DeviceBatches> device_batches_;  // null where batches are made on the CPU
   std::unique_ptr<Ema> ema_;
   NamedTensors best_weights_, snapshot_model_, snapshot_engine_, snapshot_ema_;
+  std::vector<double> start_rows_;  // of the fitted model it started as; empty without one
   int64_t snapshot_step_ = 0;
   TermSums snapshot_sums_;
   std::unique_ptr<MetricsLog> log_;

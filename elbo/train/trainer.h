@@ -48,9 +48,14 @@ class TrainListener {
   virtual void on_note(const std::string&) {}
 };
 
-/// Looks at a model on a data set: every term by name.
-using HeldOutTerms =
-    std::function<std::map<std::string, double>(Model&, const Pipeline&, const Dataset&)>;
+/// What a model is on a data set.
+struct HeldOut {
+  HeldOut(std::map<std::string, double> t, std::map<std::string, std::vector<double>> r = {})
+      : terms(std::move(t)), rows(std::move(r)) {}
+  std::map<std::string, double> terms;              ///< means over the rows, by name
+  std::map<std::string, std::vector<double>> rows;  ///< [N] of each row, for terms that have it
+};
+using HeldOutTerms = std::function<HeldOut(Model&, const Pipeline&, const Dataset&)>;
 
 /// Everything a run works on.
 struct TrainContext {
@@ -67,7 +72,10 @@ struct TrainContext {
 };
 
 /// Trains until the epochs are done, patience runs out or the stop flag rises; writes best/ (of the
-/// validation split, or the last epoch where there is none) and last/ (a checkpoint). Resumes from
+/// validation split, or the last epoch where there is none) and last/ (a checkpoint). A model that
+/// starts as a fitted one (Model::start_from) is looked at first, as epoch 0, and stays the best
+/// until an epoch betters it by two standard errors of the mean gain over the rows: a few rows that
+/// are held out choose by chance. Resumes from
 /// last/ when `resume` is set; a resumed run ends with the same bits as an uninterrupted one on the
 /// same machine with the same number of threads. (One exception: where a run rolls back after
 /// non-finite steps, it goes back to the start of its epoch or to the checkpoint it resumed from.)
