@@ -198,7 +198,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=pathlib.Path)
     parser.add_argument("--options", default="", help="for `elbo train`, besides")
-    a = parser.parse_args()
+    a = parser.parse_intermixed_args()
     head = ["| " + " | ".join(title for title, _ in COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
     print("\n".join(head))
     rows, left_out = [], []

@@ -27,11 +27,12 @@ Evaluation made(int64_t size, int64_t active, double kl, double recon = 70, doub
   return out;
 }
 
-std::vector<Finding> diagnosed(const Evaluation& evaluation, const Evaluation* train = nullptr) {
+std::vector<Finding> diagnosed(const Evaluation& evaluation, const Evaluation* train = nullptr,
+                               const std::vector<Baseline>& baselines = {}) {
   Schema schema;
   schema.shape = {4};
   auto model = linear_model(2, 4, "diagonal", fixed_gaussian(1));
-  return diagnose(evaluation, train, *model, schema);
+  return diagnose(evaluation, train, baselines, *model, schema);
 }
 
 /// The level of the finding that contains these words; "" when there is none.
@@ -68,6 +69,47 @@ TEST(Diagnose, CollapseIsBadAndNamesTheRemedy) {
   EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.05)), "the KL is 0.05 nats"), "bad");
   EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.05)), "active"), "");
   EXPECT_EQ(level_of(diagnosed(made(20, 3, 0.15)), "posterior collapse"), "");
+}
+
+Baseline baseline(const char* name, double nats, double mse, bool has_latents) {
+  return {name, Metric{"neg_log_prob", nats, 0.2, "nats", ""}, mse, has_latents};
+}
+
+TEST(Diagnose, WorseThanATrivialModelIsNeverHealthy) {
+  Evaluation e = made(20, 20, 9);  // 79 nats
+  e.metrics.push_back({"reconstruction_mse", 0.5, 0.01, "", ""});
+  auto independent = baseline("independent columns", 78, 1, false);
+  auto findings = diagnosed(e, nullptr, {independent, baseline("full covariance", 90, 1, false)});
+  EXPECT_EQ(level_of(findings, "worse than a trivial model: 79 nats, where independent columns"),
+            "bad");
+  EXPECT_EQ(level_of(findings, "healthy"), "");
+  independent.neg_log->value = 78.6;  // within two standard errors
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {independent}), "worse"), "");
+  independent.neg_log->value = 90;
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {independent}), "healthy"), "good");
+  independent.mse = 0.4;
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {independent}), "reconstructs worse than the mean"),
+            "bad");
+}
+
+TEST(Diagnose, WorseThanALinearModelOfEqualSizeIsAWarning) {
+  Evaluation e = made(20, 20, 9);
+  e.metrics.push_back({"reconstruction_mse", 0.5, 0.01, "", ""});
+  auto independent = baseline("independent columns", 100, 1, false);
+  auto linear = baseline("factor analysis, 20 factors", 70, 0.6, true);
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {independent, linear}), "worse than factor analysis"),
+            "warn");
+  linear.neg_log->value = 80;
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {independent, linear}), "healthy"), "good");
+}
+
+// The bound of several draws is the nearer one to what a baseline has exactly.
+TEST(Diagnose, TheImportanceWeightedBoundIsComparedWhereThereIsOne) {
+  Evaluation e = made(20, 20, 9);
+  e.metrics.push_back({"iwae", 77, 0.2, "nats", ""});
+  EXPECT_EQ(level_of(diagnosed(e, nullptr, {baseline("independent columns", 78, 1, false)}),
+                     "healthy"),
+            "good");
 }
 
 TEST(Diagnose, FewActiveDimensionsAreAWarning) {
@@ -138,7 +180,7 @@ TEST(Diagnose, OfRealModelsSeesWhatWasDoneToThem) {
   LinearGaussian problem(500);
   auto diagnosed_now = [&](Model& model) {
     Evaluation e = evaluate(model, Pipeline({}, problem.data->schema()), *problem.data, {}, 1);
-    return diagnose(e, &e, model, problem.data->schema());
+    return diagnose(e, &e, {}, model, problem.data->schema());
   };
   EXPECT_EQ(level_of(diagnosed_now(*problem.model), "healthy"), "good");
   set_linear(*problem.model, "encoder", at::zeros({5, 4}), at::zeros({5}));

@@ -27,6 +27,13 @@ namespace {
 constexpr int64_t kBlock = 64, kMaxRows = 16384;
 constexpr double kAtScaleFloor = 1.05 * kGaussianScaleFloor;
 
+/// Draws of z for each of n rows: where rows are few, so many that what draws differ by is small
+/// beside what rows differ by.
+int64_t bound_draws(int64_t n) {
+  constexpr int64_t kDraws = 4096, kMost = 64;  // in all; for each row
+  return std::clamp<int64_t>(kDraws / n, 1, kMost);
+}
+
 /// What is summed up over batches; an undefined moment is a metric left out.
 struct Totals {
   Moments neg_elbo, recon, kl, observed, mse, at_floor, iwae, effective_samples;
@@ -46,8 +53,8 @@ struct Totals {
 };
 
 /// Its noise is keyed by example: every batch may have the same generator.
-void add_bound(Model& model, const Batch& batch, Rng rng, Totals& totals) {
-  Pass pass = model.pass(batch, rng, {.marginals = true});
+void add_bound(Model& model, const Batch& batch, int64_t draws, Rng rng, Totals& totals) {
+  Pass pass = model.pass(batch, rng, {.samples = draws, .marginals = true});
   Tensor recon = -pass.log_px.mean(0).to(at::kDouble);
   totals.add(totals.recon, "recon", recon);
   for (const auto& [name, term] : pass.terms) totals.terms[name].add(term);
@@ -169,13 +176,14 @@ Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
   int64_t n = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
   std::vector<int64_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);
+  int64_t draws = model.is_variational() ? bound_draws(n) : 1;
   int64_t batch_size = (options.batch + kBlock - 1) / kBlock * kBlock;
   Rng rng(seed, "eval"), importance(seed, "eval/importance");
   Totals totals;
   totals.keep_rows = options.rows;
   for_each_prepared(model, pipeline, data, rows, batch_size, [&](const Batch& batch) {
     int64_t first = totals.recon.count();
-    add_bound(model, batch, rng, totals);
+    add_bound(model, batch, draws, rng, totals);
     Rng none = rng.stream("means");
     add_means(model, batch, none, totals);
     if (options.samples > 0) {

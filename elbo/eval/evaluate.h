@@ -47,7 +47,8 @@ constexpr double kActiveVariance = 0.01;
 ///
 /// | metric             | unit     | what                                                     |
 /// |--------------------|----------|----------------------------------------------------------|
-/// | neg_elbo           | nats     | recon + kl, one draw of z for each example               |
+/// | neg_elbo           | nats     | recon + kl, one draw of z for each example; more, up to  |
+/// |                    |          | 64, where examples are fewer than 4,096                  |
 /// | bits_per_dim       | bits/dim | neg_elbo / (D ln 2); D: observed elements of an example  |
 /// | recon              | nats     | -log p(x|z)                                              |
 /// | kl                 | nats     | KL(q(z|x) || p(z)), closed form or log q - log p         |

@@ -209,7 +209,8 @@ class Fit {
 };
 
 /// What the observed elements say of z: pull = W' diag(noise)^-1 (x - mean) [B, Z], and the
-/// Cholesky factor of I + W' diag(noise)^-1 W [Z, Z], or [B, Z, Z] with a mask.
+/// Cholesky factor of I + W' diag(noise)^-1 W, [1, Z, Z] or [B, Z, Z] with a mask; both undefined
+/// for Z = 0.
 struct Evidence {
   Tensor residual, weight, pull, cholesky;
 };
@@ -219,10 +220,11 @@ Evidence evidence(const FactorAnalysis& f, const Tensor& x, const Tensor& mask) 
   const int64_t z = f.loadings.size(1);
   out.residual = in_f64(x) - f.mean;
   out.weight = mask.defined() ? in_f64(mask) / f.noise : (1 / f.noise).unsqueeze(0);
+  if (z == 0) return out;
   out.pull = (out.residual * out.weight).mm(f.loadings);
   Tensor outer = (f.loadings.unsqueeze(2) * f.loadings.unsqueeze(1)).flatten(1);
   Tensor precision = out.weight.mm(outer).view({-1, z, z}) + at::eye(z, at::kDouble);
-  out.cholesky = z > 0 ? at::linalg_cholesky(precision) : precision;
+  out.cholesky = at::linalg_cholesky(precision);
   return out;
 }
 

@@ -126,6 +126,7 @@ std::string preset_for(const Schema& schema, const Dataset& train, std::vector<s
 namespace {
 
 constexpr int64_t kTableSteps = 6000, kImageSteps = 2000;
+constexpr int64_t kManyRows = 5000;  // from which a table may have more than 8 latent dimensions
 constexpr int64_t kLeastEpochs = 20, kMostEpochs = 2000;
 
 /// As many epochs as give a number of steps, since an epoch of few rows teaches little.
@@ -147,7 +148,8 @@ ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upp
   Value values = find_preset(preset).values;
   bool is_image = schema.kind == "image";
   if (!is_image) {
-    int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, 16);
+    int64_t most = train.size() < kManyRows ? 8 : 16;
+    int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, most);
     values["model"]["latent"] = latent;
     why.push_back(fmt::format("{}: {}", counted(schema.size(), "column"),
                               counted(latent, "latent dimension")));
