@@ -64,6 +64,7 @@ class PictureSet {
     } catch (const Error& e) {
       if (e.code() != Code::data) throw;
       bad_.push_back(file.name() + ": " + reason_of(e, file));
+      is_large_ = is_large_ || e.message().find(kResize) != std::string::npos;
       return;
     }
     turned_ += picture.was_turned;
@@ -78,11 +79,14 @@ class PictureSet {
   void check(const std::string& where, int64_t read, bool skip_bad) const {
     if (bad_.empty()) return;
     auto all = read + static_cast<int64_t>(bad_.size());
-    ELBO_CHECK(
-        skip_bad && read > 0, Code::data,
-        "{}: {} of {} cannot be read:\n  {}\nGet them again or move them elsewhere{}", where,
-        bad_.size(), counted(all, "picture"), some_of(bad_, 100, "\n  "),
-        read == 0 ? "." : "; to go on without them: --reader image-folder --reader.skip_bad true");
+    std::string resize =
+        is_large_ ? fmt::format("Read large ones smaller: {} 64,64\n", kResize) : "";
+    std::string skip =
+        read > 0 ? "; to go on without them: --reader image-folder --reader.skip_bad true" : ".";
+    ELBO_CHECK(skip_bad && read > 0, Code::data,
+               "{}: {} of {} cannot be read:\n  {}\n{}Get them again or move them elsewhere{}",
+               where, bad_.size(), counted(all, "picture"), some_of(bad_, 100, "\n  "), resize,
+               skip);
   }
 
   bool has_alpha() const { return transparent_ > 0; }
@@ -120,9 +124,11 @@ class PictureSet {
     return out.substr(0, out.find('\n'));
   }
 
+  static constexpr std::string_view kResize = "--reader image-folder --reader.resize";
   PictureOptions options_;
   SourceFiles files_;
   std::vector<std::string> bad_;
+  bool is_large_ = false;  // one of those is too large as it is
   int64_t turned_ = 0, cmyk_ = 0, transparent_ = 0;
 };
 

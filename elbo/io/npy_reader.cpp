@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "elbo/core/memory.h"
@@ -158,7 +159,6 @@ RawData read_records(const Bytes& bytes, const std::string& where, const ReadReq
   options.header = "yes";
   RawData out = read_csv_data(npy_records_as_csv(bytes, where), where, options, request);
   out.notes.insert(out.notes.begin(), "records are read as a table: each field is a column");
-  take_as_images(out, request, where);
   return out;
 }
 
@@ -271,6 +271,17 @@ RawData read_sparse(const NpzEntries& entries, const std::string& where,
   return out;
 }
 
+void note_others(const NpzEntries& entries, const std::set<std::string>& read,
+                 std::vector<std::string>& notes) {
+  std::vector<std::string> others;
+  for (const std::string& name : entries.names()) {
+    if (!read.count(name)) others.push_back(name);
+  }
+  if (!others.empty()) {
+    notes.push_back(fmt::format("not read of the file: {}", fmt::join(others, ", ")));
+  }
+}
+
 RawData read_named(const NpzEntries& entries, const std::string& where, const NumpyOptions& options,
                    const ReadRequest& request) {
   std::string x = entries.find_examples();
@@ -303,7 +314,12 @@ RawData read_named(const NpzEntries& entries, const std::string& where, const Nu
     if (!y_test.empty()) test = entries.labels(y_test);
     fill_labels(out, entries.labels(y), test, request.labels);
     out.target_name = y;
+    if (request.target.empty()) {
+      out.notes.push_back(fmt::format(
+          "array '{}' is taken as the labels, by its name (--target none leaves it out)", y));
+    }
   }
+  note_others(entries, {x, y, x_test, y_test}, out.notes);
   return out;
 }
 

@@ -176,6 +176,22 @@ TEST_F(Pictures, AllThatCannotBeReadAreNamedTogether) {
   EXPECT_NE(refused("q", "skip_bad = true"), "no error");
 }
 
+TEST_F(Pictures, LargeOnesAreNamedWithTheWayToReadThem) {
+  Bytes png = any_png(1, 1, 8, 0, {0}), crc;
+  png[17] = std::byte{1}, png[22] = std::byte{16};  // 65,537 wide, 4,097 high
+  put_big(crc, crc32(std::span(png).subspan(12, 17)), 4);
+  std::copy(crc.begin(), crc.end(), png.begin() + 29);
+  put("p/1.png", png);
+  EXPECT_EQ(refused("p"),
+            "D/p: 1 of 1 picture cannot be read:\n"
+            "  1.png: 65537 x 4097 pixels, more than the 67108864 allowed\n"
+            "Read large ones smaller: --reader image-folder --reader.resize 64,64\n"
+            "Get them again or move them elsewhere.");
+  EXPECT_NE(refused("p", "resize = [64, 64]").find("cannot hold the 65537 x 4097 pixels claimed"),
+            std::string::npos)
+      << "the limit of size no longer stands in the way";
+}
+
 TEST_F(Pictures, ClassesOfAModelDoNotShift) {
   put_grey("p/b/1.png"), put_grey("p/c/1.png");
   ReadRequest request;
