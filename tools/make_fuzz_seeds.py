@@ -116,6 +116,8 @@ def make_png():
     put("png", "rgb.png", png(3, 2, 8, 2, [bytes(range(9)), bytes(range(9, 18))]))
     exif = chunk(b"eXIf", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6" + bytes(7))
     put("png", "turned.png", png(2, 1, 8, 0, [b"\1\2"], extra=exif))
+    huge = struct.pack(">I", 1795162112) + b"eXIfII*\0"  # claims more than the file has
+    put("png", "huge_exif.png", png(2, 1, 8, 0, [b"\1\2"], extra=huge))
     deep = [struct.pack(">8H", 900, 0, 1, 65535, 2, 3, 4, 0)]
     put("png", "rgba16.png", png(2, 1, 16, 6, deep))
     put("png", "huge.png", png(1000000, 1000000, 8, 2, [b"\0"]))

@@ -52,6 +52,8 @@ class PngReader {
     png_set_user_limits(png_, 1u << 24, 1u << 24);
     png_set_chunk_cache_max(png_, 64);
     png_set_chunk_malloc_max(png_, 1u << 20);
+    // What says nothing of pixels is not looked at: libpng takes as much memory as EXIF claims.
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
     width = png_get_image_width(png_, info_);
     height = png_get_image_height(png_, info_);
