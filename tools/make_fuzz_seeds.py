@@ -3,7 +3,7 @@
 """Writes the seeds from which the fuzzers of elbo/io start: tests/fuzz/<parser>/.
 
 Run from the repository's root; needs nothing but Python. The seeds are small and committed, and
-the unit tests read some of them. The JPEG files were encoded once by Pillow 12.
+the unit tests read some of them. The JPEG files were encoded once by Pillow 12 and libjpeg 6.
 """
 import base64
 import gzip
@@ -67,6 +67,13 @@ def make_npy():
     put("npy", "fortran.npy", npy("<i8", "(2, 3)", struct.pack("<6q", *range(6)), "True"))
     put("npy", "big.npy", npy(">u2", "(2,)", b"\0\1\0\2"))
     put("npy", "version3.npy", npy("|b1", "()", b"\1", version=3))
+    put("npy", "bytes.npy", npy("|S3", "(2,)", b"catdog"))
+    put("npy", "texts.npy", npy("<U2", "(2,)", "a\0é€".encode("utf-32-le")))
+    put("npy", "images.npy", npy("<u2", "(2, 8, 8)", struct.pack("<128H", *range(128))))
+    record = struct.pack("<df3s", 34.5, 182.25, b"cat")
+    fields = "[('age', '<f8'), ('height', '<f4'), ('kind', '|S3')]"
+    text = f"{{'descr': {fields}, 'fortran_order': False, 'shape': (2,), }}".encode()
+    put("npy", "records.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + 2 * record)
 
 
 def make_npz():
@@ -77,6 +84,14 @@ def make_npz():
     put("npz", "deflated.npz", npz(both, zipfile.ZIP_DEFLATED))
     put("npz", "test.npz", npz(both + [("x_test.npy", x), ("y_test.npy", y)], zipfile.ZIP_DEFLATED))
     put("npz", "images.npz", npz([("data.npy", npy("|u1", "(2, 3, 2, 2)", bytes(range(24))))]))
+    sparse = [("format.npy", npy("|S3", "()", b"csr")),
+              ("shape.npy", npy("<i8", "(2,)", struct.pack("<2q", 2, 3))),
+              ("data.npy", npy("<f4", "(2,)", struct.pack("<2f", 1.5, -2))),
+              ("indices.npy", npy("<i4", "(2,)", struct.pack("<2i", 2, 0))),
+              ("indptr.npy", npy("<i4", "(3,)", struct.pack("<3i", 0, 1, 2)))]
+    put("npz", "csr.npz", npz(sparse))
+    words = npy("<U3", "(4,)", "catdogcatdog".encode("utf-32-le"))
+    put("npz", "texts.npz", npz([("x.npy", x), ("y.npy", words)]))
     put("npz", "other.npz", npz([("readme.txt", b"not an array")]))
 
 
@@ -99,6 +114,12 @@ def make_png():
     put("png", "grey16.png", png(2, 2, 16, 0, grey16))
     put("png", "interlaced.png", png(2, 2, 8, 0, [b"\1", b"\2", b"\3\4"], interlace=1))
     put("png", "rgb.png", png(3, 2, 8, 2, [bytes(range(9)), bytes(range(9, 18))]))
+    exif = chunk(b"eXIf", b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6" + bytes(7))
+    put("png", "turned.png", png(2, 1, 8, 0, [b"\1\2"], extra=exif))
+    huge = struct.pack(">I", 1795162112) + b"eXIfII*\0"  # claims more than the file has
+    put("png", "huge_exif.png", png(2, 1, 8, 0, [b"\1\2"], extra=huge))
+    deep = [struct.pack(">8H", 900, 0, 1, 65535, 2, 3, 4, 0)]
+    put("png", "rgba16.png", png(2, 1, 16, 6, deep))
     put("png", "huge.png", png(1000000, 1000000, 8, 2, [b"\0"]))
 
 
@@ -120,6 +141,21 @@ E/EB//2Q==""",
 /9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMT
 Q0NB8nOT04MjwuMzQy/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABQAAQAAAAAAAAAAAAAAAAAAAAf/xAAUEAEAAAAAAAAAAAAA
 AAAAAAAA/9oADgRDAE0AWQBLAAA/AHU1mErv/9k=""",
+    # By libjpeg, 16 wide and 8 high, the right half white: the left half black, and red in inks.
+    "halves": """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAx
+NDQ0Hyc5PTgyPC4zNDL/wAALCAAIABABAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAI
+AQEAAD8AP5/v/9k=""",
+    "inks": """
+/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMTQ0
+NB8nOT04MjwuMzQy/8AAFAgACAAQBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAgAB//EABQQAQAAAAAAAAAAAAAA
+AAAAAAD/2gAOBEMATQBZAEsAAD8A38fx/b+j/P8AT//Z""",
+    "ycck": """
+/9j/7gAOQWRvYmUAZAAAAAAC/9sAQwAIBgYHBgUIBwcHCQkICgwUDQwLCwwZEhMPFB0aHx4dGhwcICQuJyAiLCMcHCg3KSwwMTQ0
+NB8nOT04MjwuMzQy/9sAQwEJCQkMCwwYDQ0YMiEcITIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy
+MjIyMjIy/8AAFAgACAAQBAEiAAIRAQMRAQQiAP/EABcAAQADAAAAAAAAAAAAAAAAAAAGBwj/xAAUEAEAAAAAAAAAAAAAAAAAAAAA
+/8QAFQEBAQAAAAAAAAAAAAAAAAAABQb/xAAcEQABAwUAAAAAAAAAAAAAAAAABQZCQ4GCwcL/2gAOBAEAAhEDEQQAAD8AmbJgE1GN
+9EMy6+PRf4D/2Q==""",
 }
 
 

@@ -19,7 +19,8 @@ int run(const DecodeVerbOptions& o, Call& call) {
   Tensor z = read_latents(call.positionals[1], latent_size(*run.trained.model));
   Tensor x = decode(run, z, o);
   Output out{{{"x", x}, {"z", z}}, data_columns(run.trained.schema), "", {}, {}};
-  if (run.trained.schema.kind == "image") out.picture = picture_grid(x, 0, viewing_scale(x));
+  if (run.trained.schema.kind == "image")
+    out.picture = picture_grid(x, run.trained.schema.range, 0, viewing_scale(x));
   return finish(path, o, out, Value::table(), call.console);
 }
 

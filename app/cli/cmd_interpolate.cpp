@@ -23,7 +23,7 @@ int run(const InterpolateVerbOptions& o, Call& call) {
   out.arrays.emplace_back("from", at::tensor(ways.from, at::kLong));
   out.arrays.emplace_back("to", at::tensor(ways.to, at::kLong));
   if (run.trained.schema.kind == "image") {
-    out.picture = picture_grid(ways.x, o.steps, viewing_scale(ways.x));
+    out.picture = picture_grid(ways.x, run.trained.schema.range, o.steps, viewing_scale(ways.x));
   }
   Value rows;
   rows["from"] = Value::list(ways.from);

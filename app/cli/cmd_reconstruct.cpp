@@ -33,7 +33,8 @@ int run(const ReconstructVerbOptions& o, Call& call) {
     out.arrays.emplace_back("row",
                             at::tensor(at::IntArrayRef(some.data(), some.size()), at::kLong));
     if (path.extension() == ".png" && run.trained.schema.kind == "image") {
-      out.picture = paired_grid(found.x, found.result, 16, viewing_scale(found.x));
+      out.picture =
+          paired_grid(found.x, found.result, run.trained.schema.range, 16, viewing_scale(found.x));
     }
     return out;
   };

@@ -19,7 +19,7 @@ int run(const SampleVerbOptions& o, Call& call) {
   Samples found = sample(run, o);
   Output out{{{"x", found.x}, {"z", found.z}}, data_columns(run.trained.schema), "", {}, {}};
   if (run.trained.schema.kind == "image") {
-    out.picture = picture_grid(found.x, 0, viewing_scale(found.x));
+    out.picture = picture_grid(found.x, run.trained.schema.range, 0, viewing_scale(found.x));
   }
   return finish(path, o, out, Value::table(), call.console);
 }

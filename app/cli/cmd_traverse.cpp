@@ -23,7 +23,7 @@ int run(const TraverseVerbOptions& o, Call& call) {
   out.arrays.emplace_back("dims", at::tensor(found.dims, at::kLong));
   out.arrays.emplace_back("positions", at::tensor(found.positions, at::kDouble));
   if (run.trained.schema.kind == "image") {
-    out.picture = picture_grid(found.x, o.steps, viewing_scale(found.x));
+    out.picture = picture_grid(found.x, run.trained.schema.range, o.steps, viewing_scale(found.x));
   }
   Value more;
   more["dims"] = Value::list(found.dims);

@@ -22,7 +22,7 @@ class RawDataset : public Dataset {
   RawDataset(const RawSet& set, Schema schema)
       : schema_(std::move(schema)), on_disk_(set.on_disk), size_(set.x.rows()) {
     if (!on_disk_) x_ = as_event(set.x);
-    if (!set.mask.empty()) mask_ = to_tensor(set.mask);
+    if (!set.mask.empty()) mask_ = as_event(set.mask);
     if (!set.y.empty()) y_ = to_tensor(set.y);
   }
   int64_t size() const override { return size_; }
@@ -34,7 +34,7 @@ class RawDataset : public Dataset {
     if (on_disk_) {
       RawSet set = on_disk_->read(rows);
       out.x = as_event(set.x);
-      if (!set.mask.empty()) out.mask = to_tensor(set.mask).to(at::kFloat);
+      if (!set.mask.empty()) out.mask = as_event(set.mask).to(at::kFloat);
     } else {
       out.x = select(x_, out.index);
       if (mask_.defined()) out.mask = select(mask_, out.index).to(at::kFloat);

@@ -2,6 +2,7 @@
 #include "elbo/data/source.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -16,6 +17,9 @@ void DataOptions::fields(Fields& f) {
   f("drop", drop, "columns that are left out");
   f("target", target, "the column or entry that holds labels or targets");
   f("id", id, "the column that names the rows: not modelled, written beside results");
+  f("image", image,
+    "the shape of images that the numbers of an example make: 28x28, 32x32x3, or 3x32x32 where the "
+    "colours come one after another; none: arrays are tables whatever their shape");
   f("valid", valid,
     "training rows held out for validation: a count, a fraction below 1, or -1 for a tenth, at "
     "most 5,000",
@@ -43,6 +47,8 @@ Schema schema_of(const RawData& raw) {
   } else {
     out.shape = {shape[1]};
   }
+  out.range = raw.range;
+  out.alpha = raw.alpha;
   out.columns = raw.column_names;
   out.labels = raw.label_names;
   out.target = raw.target_name;
@@ -72,6 +78,64 @@ std::string on_disk_note(const Array& x, int64_t in_memory) {
       bytes / (1 << 20), in_memory);
 }
 
+/// "28x28", "32x32x3" or "3x32x32" as numbers.
+std::vector<int64_t> parse_image(const std::string& text) {
+  std::vector<int64_t> out;
+  const char *at = text.data(), *end = at + text.size();
+  while (out.size() < 4) {
+    auto [next, error] = std::from_chars(at, end, out.emplace_back());
+    bool is_size = error == std::errc{} && out.back() >= 1 && out.back() <= (1 << 24);
+    if (!is_size) break;
+    bool ends = next == end;
+    bool has_channels =
+        out.size() == 3 && (out[2] == 1 || out[2] == 3 || out[0] == 1 || out[0] == 3);
+    if (ends && (out.size() == 2 || has_channels)) return out;
+    if (ends || *next != 'x') break;
+    at = next + 1;
+  }
+  fail(Code::usage,
+       "data.image: expected height x width as 28x28, 32x32x3 or 3x32x32, or none, got '{}'", text);
+}
+
+/// What the user says of images, and what a model knows of them.
+void request_images(const DataOptions& options, const Schema* model, ReadRequest& request) {
+  if (model) {
+    request.labels = model->labels;
+    request.as_table = model->kind == "table";
+    if (model->kind != "image") return;
+    request.image = {model->shape[1], model->shape[2], model->shape[0]};
+    request.range = model->range;
+    request.alpha = model->alpha;
+  }
+  if (options.image == "none") {
+    request.as_table = true;
+  } else if (!options.image.empty()) {
+    request.image = parse_image(options.image);
+  }
+}
+
+/// Pictures have a size of their own, which `data.image` does not change.
+void check_image(const DataOptions& options, const RawData& raw) {
+  if (options.image.empty()) return;
+  bool is_image = raw.kind == "image";
+  if (options.image == "none") {
+    ELBO_CHECK(!is_image, Code::usage, "data.image: none, but {} holds pictures", options.path);
+    return;
+  }
+  ELBO_CHECK(is_image, Code::usage, "data.image: the reader '{}' makes no images of {}", raw.format,
+             options.path);
+  const std::vector<int64_t> shape = schema_of(raw).shape, asked = parse_image(options.image);
+  std::vector<int64_t> last = {shape[1], shape[2], shape[0]};
+  if (asked.size() == 2) last.pop_back();
+  ELBO_CHECK(
+      asked == last || asked == shape ||
+          (asked.size() == 2 && shape[0] == 3 && asked[0] == shape[1] && asked[1] == shape[2]),
+      Code::usage,
+      "data.image: {}, but {} holds pictures of {}\n"
+      "To bring pictures to a size: --reader image-folder --reader.resize {},{}",
+      options.image, options.path, schema_of(raw).shape_text(), asked[0], asked[1]);
+}
+
 }  // namespace
 
 DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* model) {
@@ -86,7 +150,9 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
     request.target_may_lack = true;
     request.columns = model->columns;
   }
+  request_images(options, model, request);
   RawData raw = read_data(options.path, options.reader, request);
+  check_image(options, raw);
   DataSource out{schema_of(raw),     raw.format, raw.fingerprint, raw.notes,
                  raw.column_reports, nullptr,    nullptr,         nullptr};
   DatasetPtr all = make_dataset(raw.train, out.schema);

@@ -14,6 +14,7 @@ struct DataOptions {
   Part reader = "auto";
   std::vector<std::string> columns, drop;
   std::string target, id;
+  std::string image;
   double valid = -1;
   double test = -1;
   int64_t limit = 0;

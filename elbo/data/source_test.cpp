@@ -96,6 +96,42 @@ TEST_F(SourceTest, TablesAreTheSameInMemoryAndOnDisk) {
   expect_same(csv);
 }
 
+TEST_F(SourceTest, ImageOptionMakesImagesOfColumnsAndColumnsOfImages) {
+  DataOptions options = npy_of("columns.npy", at::arange(40 * 48).view({40, 48}).to(at::kByte));
+  EXPECT_EQ(open_data(options, 0).schema.kind, "table");
+  for (const char* image : {"6x8", "6x8x1", "1x6x8"}) {
+    options.image = image;
+    EXPECT_EQ(open_data(options, 0).schema.shape, (std::vector<int64_t>{1, 6, 8})) << image;
+  }
+  options.image = "4x4x3";
+  Tensor together = open_data(options, 0).train->get(std::vector<int64_t>{0}).x;
+  options.image = "3x4x4";
+  Tensor apart = open_data(options, 0).train->get(std::vector<int64_t>{0}).x;
+  EXPECT_EQ(together.sizes(), at::IntArrayRef({1, 3, 4, 4}));
+  EXPECT_TRUE(at::equal(together.permute({0, 2, 3, 1}).flatten(), apart.flatten()));
+  options = npy_of("images.npy", at::arange(40 * 48).view({40, 6, 8}).to(at::kByte));
+  options.image = "none";
+  EXPECT_EQ(open_data(options, 0).schema.shape, std::vector<int64_t>{48});
+  for (const char* image : {"6", "6x", "x8", "6x8x2", "6*8", "0x8", "-6x8", "6x8x1x1", "6 x 8"}) {
+    options.image = image;
+    EXPECT_THROW(open_data(options, 0), Error) << image;
+  }
+}
+
+TEST_F(SourceTest, AModelKeepsItsRangeItsShapeAndItsClasses) {
+  DataOptions options = npy_of("digits.npy", at::arange(40 * 64).remainder(17).view({40, 8, 8}));
+  npy_of("y.npy", at::arange(40).remainder(3));
+  options.target = "y.npy";
+  Schema model = open_data(options, 0).schema;
+  EXPECT_EQ(model.range, (ValueRange{0, 16}));
+  EXPECT_EQ(model.labels, (std::vector<std::string>{"0", "1", "2"}));
+  DataOptions dark = npy_of("dark.npy", at::arange(40 * 64).remainder(3).view({40, 64}));
+  EXPECT_EQ(open_data(dark, 0, &model).schema.range, model.range);
+  EXPECT_EQ(open_data(dark, 0, &model).schema.shape, model.shape);
+  model.kind = "table", model.shape = {64};
+  EXPECT_EQ(open_data(options, 0, &model).schema.kind, "table");
+}
+
 TEST_F(SourceTest, OptionSaysHowMuchIsHeldInMemory) {
   DataOptions options = npy_of("a.npy", at::zeros({1024, 257}));  // 1,028 KiB
   options.in_memory = 1;

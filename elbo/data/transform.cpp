@@ -27,13 +27,24 @@ void keep_observed(Batch& batch) {
   if (batch.mask.defined()) batch.x = batch.x * batch.mask;
 }
 
+/// x -> (x - lo) / (hi - lo).
 class Unit : public Transform {
  public:
+  explicit Unit(const Schema& schema) : range_(schema.range) {}
   void apply(Batch& batch, const TransformNoise&) const override {
+    if (range_.lo != 0) batch.x = batch.x - range_.lo;
     // By a tensor: LibTorch multiplies by the reciprocal of a number on some devices.
-    batch.x = batch.x / at::full({}, 255, batch.x.options().dtype(at::kFloat));
+    batch.x = batch.x / at::full({}, width(), batch.x.options().dtype(at::kFloat));
+    keep_observed(batch);
   }
-  Tensor invert(const Tensor& x) const override { return x * 255; }
+  Tensor invert(const Tensor& x) const override {
+    Tensor out = x * width();
+    return range_.lo != 0 ? out + range_.lo : out;
+  }
+
+ private:
+  double width() const { return range_.hi - range_.lo; }
+  ValueRange range_;
 };
 
 /// x -> (x - shift) / scale, element by element.
@@ -144,7 +155,7 @@ class Binarise : public Transform {
     } else {
       if (batch.x.scalar_type() != at::kByte) {
         check_unit(batch.x, "x to be binarised", columns_,
-                   "Put `unit` (for bytes) or `min-max` (for columns) before `binarise`.");
+                   "Put `unit` (for images) or `min-max` (for columns) before `binarise`.");
       }
       const Rng& rng = options_.mode == "once" ? noise.once : noise.each_use;
       batch.x = bernoulli_by_row(rng.stream("binarise"), batch.index, batch.x);
@@ -198,8 +209,8 @@ const Family<std::shared_ptr<Transform>, const Schema&>& transforms() {
   static const auto family = [] {
     Family<std::shared_ptr<Transform>, const Schema&> f(
         "transform", "steps from the data as stored to the data as modelled");
-    f.row<NoOptions>("unit", "bytes to [0, 1]: x / 255", "",
-                     [](const NoOptions&, const Schema&) { return std::make_shared<Unit>(); });
+    f.row<NoOptions>("unit", "pixels from black to white to [0, 1]; bytes: x / 255", "",
+                     [](const NoOptions&, const Schema& s) { return std::make_shared<Unit>(s); });
     f.row<NoOptions>(
         "standardise", "each column to mean 0 and standard deviation 1", "",
         [](const NoOptions&, const Schema& s) { return std::make_shared<Standardise>(s); });
@@ -228,7 +239,8 @@ Pipeline::Pipeline(const std::vector<Part>& parts, const Schema& schema) : parts
     std::replace(name.begin(), name.end(), '-', '_');
     steps_.push_back(register_module(name, transforms().make(part, schema)));
   }
-  starts_from_bytes_ = steps_.size() > 1 && parts[0].type == "unit" && steps_[1]->takes_bytes();
+  starts_from_bytes_ = steps_.size() > 1 && parts[0].type == "unit" &&
+                       schema.range == ValueRange{} && steps_[1]->takes_bytes();
 }
 
 std::vector<Part> Pipeline::parts_of_x() const {

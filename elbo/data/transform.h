@@ -33,8 +33,8 @@ class Transform : public torch::nn::Module {
   virtual Tensor invert(const Tensor& x) const { return x; }
   /// Whether no step may follow, because this one makes a Batch::input that is not x.
   virtual bool comes_last() const { return false; }
-  /// Whether apply() understands an x of bytes as x / 255, so that `unit` before it may be left
-  /// out.
+  /// Whether apply() understands an x of bytes as x / 255, so that a `unit` before it that makes
+  /// just that may be left out.
   virtual bool takes_bytes() const { return false; }
 };
 

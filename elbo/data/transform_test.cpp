@@ -190,6 +190,29 @@ TEST(Unit, MapsBytesOntoZeroToOne) {
   EXPECT_EQ(z.max().item<double>(), 1);
 }
 
+TEST(Unit, MapsBlackAndWhiteOntoZeroAndOne) {
+  Rng rng(7, "unit");
+  for (ValueRange range : {ValueRange{0, 1}, {0, 16}, {0, 65535}, {-1024, 3071}, {-0.5, 2.25}}) {
+    Schema schema = testing::image_schema(1, 3, 4);
+    schema.range = range;
+    Tensor x = range.lo + (range.hi - range.lo) * uniform(rng, {50, 3, 4});
+    x[0][0][0] = range.lo, x[0][0][1] = range.hi;
+    Tensor mask = (uniform(rng, {50, 3, 4}) < 0.8).to(at::kByte);
+    mask[0][0] = 1;
+    RawSet raw;
+    raw.x = to_array(x * mask), raw.mask = to_array(mask);
+    DatasetPtr data = make_dataset(raw, schema);
+    Pipeline pipeline({"unit"}, schema);
+    Batch batch = pipeline.apply(everything(*data), TransformNoise::for_evaluation());
+    EXPECT_EQ(batch.x[0][0][0][0].item<float>(), 0);
+    EXPECT_EQ(batch.x[0][0][0][1].item<float>(), 1);
+    EXPECT_TRUE((batch.x >= 0).logical_and(batch.x <= 1).all().item<bool>());
+    EXPECT_TRUE(((batch.x == 0).logical_or(batch.mask == 1)).all().item<bool>());
+    Tensor back = (pipeline.invert(batch.x) - everything(*data).x) * batch.mask;
+    EXPECT_LT(back.abs().max().item<double>(), 1e-6 * (range.hi - range.lo));
+  }
+}
+
 TEST(Binarise, MeanOfTheDrawsIsTheGreyValue) {
   Tensor grey = at::tensor({0.f, 0.1f, 0.5f, 0.9f, 1.f});
   DatasetPtr data = table(grey.repeat({20000, 1}));
@@ -221,7 +244,7 @@ TEST(Binarise, RefusesWhatIsNoChance) {
   for (const char* options : {"mode = 'dynamic'", "mode = 'once'"}) {
     EXPECT_EQ(error_of([&] { Pipeline({part("binarise", options)}, schema).apply(batch, noise); }),
               "data: x to be binarised must be in [0, 1]: got 3 at [1, 1], column 'height'\nPut "
-              "`unit` (for bytes) or `min-max` (for columns) before `binarise`.");
+              "`unit` (for images) or `min-max` (for columns) before `binarise`.");
   }
   Pipeline threshold({part("binarise", "mode = 'threshold'")}, schema);
   EXPECT_EQ(threshold.apply(batch, noise).x.sum().item<double>(), 2);
@@ -288,6 +311,22 @@ TEST(Pipeline, MakesTheSameOfBytesAsTheyAreStored) {
       EXPECT_TRUE(at::equal(x, pipeline.apply(data->get(all), noise).x)) << mode << parts.size();
     }
   }
+}
+
+TEST(Pipeline, BytesOfAnotherRangeAreScaledByIt) {
+  RawSet raw;
+  raw.x = to_array(at::arange(17 * 12).remainder(17).view({17, 3, 4}).to(at::kByte));
+  Schema schema = testing::image_schema(1, 3, 4);
+  schema.range = {0, 16};
+  DatasetPtr data = make_dataset(raw, schema);
+  std::vector<int64_t> all(17);
+  std::iota(all.begin(), all.end(), 0);
+  TransformNoise noise = TransformNoise::for_training(1, 0);
+  Pipeline pipeline({"unit", "binarise"}, schema);
+  Tensor x = pipeline.apply(data->get_stored(all), noise).x;
+  EXPECT_TRUE(at::equal(x, pipeline.apply(data->get(all), noise).x));
+  Tensor white = everything(*data).x == 16;
+  EXPECT_TRUE((x.masked_select(white) == 1).all().item<bool>());
 }
 
 TEST(Pipeline, NothingFollowsTheStepThatComesLast) {

@@ -83,7 +83,9 @@ void FileRows::check(const std::function<void(std::span<const std::byte>)>& visi
     Array array = make_array(layout_.dtype, std::move(shape));
     file_->read(layout_.offset + static_cast<uint64_t>(begin) * row_bytes_, array.data);
     visit(array.data);
-    misses = !to_set(std::move(array), rows).mask.empty() || misses;
+    RawSet set = to_set(std::move(array), rows);
+    misses = !set.mask.empty() || misses;
+    span_.add(set.x, set.mask);
   }
   has_mask_ = misses;
 }
@@ -106,22 +108,26 @@ void leave_on_disk(SourceFiles& files, const DiskFile& file, const ArrayLayout& 
 }  // namespace
 
 std::string read_examples(SourceFiles& files, const Path& path, const ArrayFormat& format,
-                          RawSet& set, bool nan_is_missing, uint64_t in_memory,
+                          RawSet& set, bool nan_is_missing, const ReadRequest& request,
                           std::vector<std::string>* notes) {
   std::string where = path.string();
+  if (!request.image.empty()) notes = nullptr;  // the user has said what they are
   auto file = std::make_shared<const DiskFile>(path);
   Bytes head(static_cast<size_t>(std::min<uint64_t>(file->size(), kMaxArrayHeader)));
   file->read(0, head);
   if (!head.empty() && !is_gzip(head)) {
     ArrayLayout layout = format.layout(head, file->size(), where);
+    if (!layout.fortran_order) shape_examples(layout.shape, request, where);
     auto rows = std::make_shared<FileRows>(file, layout, nan_is_missing);
-    if (!layout.fortran_order && rows->bytes() > in_memory) {
+    if (!layout.fortran_order && rows->bytes() > request.in_memory) {
       if (notes) note_shape(layout.dtype, layout.shape, *notes);
       leave_on_disk(files, *file, layout, rows, set);
       return rows->kind();
     }
   }
-  return fill_examples(set, format.parse(files.read(path), where), where, nan_is_missing, notes);
+  Array array = format.parse(files.read(path), where);
+  shape_examples(array.shape, request, where);
+  return fill_examples(set, std::move(array), where, nan_is_missing, notes);
 }
 
 RowSpool::RowSpool(int64_t columns, uint64_t in_memory, std::string where)

@@ -29,7 +29,8 @@ class FileRows {
   const std::string& kind() const { return kind_; }
   /// What x says of itself: type and shape, no elements.
   const Array& x() const { return x_; }
-  uint64_t bytes() const;  ///< what x would take in memory
+  const ValueSpan& span() const { return span_; }  ///< of x, after check()
+  uint64_t bytes() const;                          ///< what x would take in memory
 
  private:
   RawSet to_set(Array array, std::span<const int64_t> rows) const;
@@ -40,6 +41,7 @@ class FileRows {
   size_t row_bytes_ = 0;
   std::string kind_;
   Array x_;
+  ValueSpan span_;
 };
 
 /// What a format's own functions make of an array file.
@@ -53,7 +55,7 @@ struct ArrayFormat {
 /// ReadRequest::in_memory); a gzip file and one in Fortran order are read into memory whatever
 /// their size. Returns the kind; throws what fill_examples throws.
 std::string read_examples(SourceFiles& files, const Path& path, const ArrayFormat& format,
-                          RawSet& set, bool nan_is_missing, uint64_t in_memory,
+                          RawSet& set, bool nan_is_missing, const ReadRequest& request,
                           std::vector<std::string>* notes = nullptr);
 
 /// Gathers a table row by row, in memory up to a number of bytes and in a temporary file from there

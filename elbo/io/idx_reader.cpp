@@ -106,19 +106,20 @@ class IdxReader : public Reader {
     RawData out;
     out.format = "idx";
     out.name = is_folder ? data_name(path) : name_of(images);
-    out.kind = read_examples(files, images, kIdx, out.train, false, request.in_memory, &out.notes);
+    out.kind = read_examples(files, images, kIdx, out.train, false, request, &out.notes);
     Path labels = find_labels(images, request), test = test_beside(images);
     Labels train_labels, test_labels;
     if (!labels.empty()) train_labels = read_labels(files, labels);
     if (!test.empty()) {
       out.test.emplace();
-      read_examples(files, test, kIdx, *out.test, false, request.in_memory);
+      read_examples(files, test, kIdx, *out.test, false, request);
       check_same_shape(out, test.string(), images.string());
       Path beside = labels_beside(test);
       if (!labels.empty() && !beside.empty()) test_labels = read_labels(files, beside);
     }
+    learn_range(out, request, images.string());
     if (!labels.empty()) {
-      fill_labels(out, train_labels, test_labels);
+      fill_labels(out, train_labels, test_labels, request.labels);
       out.target_name = "label";
     }
     out.fingerprint = files.fingerprint();

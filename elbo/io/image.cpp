@@ -2,54 +2,12 @@
 #include "elbo/io/image.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+
+#include "elbo/io/cursor.h"
 
 namespace elbo {
 namespace {
-
-/// The input pixels that make up one output pixel, and their shares.
-struct Window {
-  size_t first;
-  std::vector<float> weights;  ///< sum to 1
-};
-
-std::vector<Window> make_windows(int64_t from, int64_t to) {
-  double scale = static_cast<double>(from) / static_cast<double>(to);
-  double reach = std::max(scale, 1.0);
-  std::vector<Window> out;
-  for (int64_t i = 0; i < to; ++i) {
-    double centre = (static_cast<double>(i) + 0.5) * scale;
-    auto first = std::max<int64_t>(0, std::llround(std::floor(centre - reach)));
-    auto last = std::min<int64_t>(from, std::llround(std::ceil(centre + reach)));
-    Window window{static_cast<size_t>(first), {}};
-    double sum = 0;
-    for (int64_t k = first; k < last; ++k) {
-      double weight = std::max(0.0, 1 - std::abs((static_cast<double>(k) + 0.5 - centre) / reach));
-      window.weights.push_back(static_cast<float>(weight));
-      sum += weight;
-    }
-    for (float& w : window.weights) w /= static_cast<float>(sum);
-    out.push_back(std::move(window));
-  }
-  return out;
-}
-
-/// Filters the middle axis of [outer, from, inner] into [outer, to, inner].
-std::vector<float> filter(const std::vector<float>& in, size_t outer, size_t from, size_t inner,
-                          const std::vector<Window>& windows) {
-  std::vector<float> out(outer * windows.size() * inner);
-  for (size_t o = 0; o < outer; ++o) {
-    for (size_t t = 0; t < windows.size(); ++t) {
-      float* to = out.data() + (o * windows.size() + t) * inner;
-      for (size_t k = 0; k < windows[t].weights.size(); ++k) {
-        const float* row = in.data() + (o * from + windows[t].first + k) * inner;
-        for (size_t i = 0; i < inner; ++i) to[i] += windows[t].weights[k] * row[i];
-      }
-    }
-  }
-  return out;
-}
 
 void check_grid(const Array& images, int64_t columns, int64_t gap, int64_t scale) {
   size_t dimensions = images.shape.size();
@@ -89,22 +47,57 @@ Array image_grid(const Array& images, int64_t columns, int64_t gap, int64_t scal
   return out;
 }
 
-Array resize_image(const Array& image, int64_t height, int64_t width) {
-  ELBO_CHECK(image.shape.size() == 3 && !image.data.empty() && height > 0 && width > 0, Code::usage,
-             "cannot resize {} to [{}, {}]", shape_text(image.shape), height, width);
-  auto pixels = image.as<uint8_t>();
-  auto h = static_cast<size_t>(image.shape[0]), w = static_cast<size_t>(image.shape[1]);
-  auto c = static_cast<size_t>(image.shape[2]);
-  std::vector<float> values(pixels.begin(), pixels.end());
-  values = filter(values, h, w, c, make_windows(image.shape[1], width));
-  values =
-      filter(values, 1, h, static_cast<size_t>(width) * c, make_windows(image.shape[0], height));
-  Array out = make_array(DType::u8, {height, width, image.shape[2]});
-  auto to = out.as<uint8_t>();
-  for (size_t i = 0; i < to.size(); ++i) {
-    to[i] = static_cast<uint8_t>(std::clamp(std::lround(values[i]), 0l, 255l));
+const std::vector<std::string>& alpha_names() {
+  static const std::vector<std::string> names = {"white", "black", "itself"};
+  return names;
+}
+
+Array turn_upright(const Array& image, int orientation) {
+  if (orientation <= 1 || orientation > 8) return image;
+  int64_t h = image.shape[0], w = image.shape[1];
+  bool sideways = orientation >= 5;
+  Array out = make_array(image.dtype, {sideways ? w : h, sideways ? h : w, image.shape[2]});
+  size_t pixel = static_cast<size_t>(image.shape[2]) * dtype_size(image.dtype);
+  std::byte* to = out.data.data();
+  for (int64_t y = 0; y < out.shape[0]; ++y) {
+    for (int64_t x = 0; x < out.shape[1]; ++x, to += pixel) {
+      int64_t row = sideways ? x : y, column = sideways ? y : x;
+      bool from_below =
+          orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+      bool from_right =
+          orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+      if (from_below) row = h - 1 - row;
+      if (from_right) column = w - 1 - column;
+      std::memcpy(to, image.data.data() + static_cast<size_t>(row * w + column) * pixel, pixel);
+    }
   }
   return out;
+}
+
+int exif_orientation(std::span<const std::byte> tiff) {
+  auto text = as_text(tiff);
+  bool little = text.starts_with(std::string_view("II*\0", 4));
+  if (!little && !text.starts_with(std::string_view("MM\0*", 4))) return 1;
+  try {
+    auto number = [&](Cursor& in, size_t size) {
+      return little ? in.little(size, "EXIF") : in.big(size, "EXIF");
+    };
+    Cursor head(tiff, "", 4);
+    uint64_t at = number(head, 4);
+    if (at >= tiff.size()) return 1;
+    Cursor in(tiff, "", static_cast<size_t>(at));
+    for (uint64_t left = number(in, 2); left > 0; --left) {
+      uint64_t tag = number(in, 2), type = number(in, 2);
+      in.take(4, "EXIF");
+      auto value = in.take(4, "EXIF");
+      if (tag != 0x0112) continue;
+      Cursor field(value, "");
+      uint64_t orientation = number(field, type == 3 ? 2 : 4);  // a SHORT, or a LONG
+      return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
+    }
+  } catch (const Error&) {  // cut short
+  }
+  return 1;
 }
 
 }  // namespace elbo

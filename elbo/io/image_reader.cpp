@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <optional>
 #include <set>
 
+#include "elbo/core/metric.h"
 #include "elbo/io/image.h"
+#include "elbo/io/image_folder.h"
+#include "elbo/io/picture_stack.h"
 #include "elbo/io/raw.h"
 #include "elbo/io/readers.h"
 
@@ -12,172 +14,123 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::set<std::string> kRead = {".png", ".jpg", ".jpeg", ".jpe"};
-const std::set<std::string> kNotRead = {".gif", ".bmp", ".tif",  ".tiff", ".webp", ".ppm",
-                                        ".pgm", ".pbm", ".heic", ".avif", ".jp2",  ".svg",
-                                        ".psd", ".ico", ".tga",  ".exr",  ".hdr"};
-
-std::string extension(const Path& path) {
-  std::string out = path.extension().string();
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
 bool is_folder(const Path& path) {
   std::error_code error;
   return fs::is_directory(path, error);
 }
 
-bool is_picture(const Path& path) { return kRead.count(extension(path)) && !is_folder(path); }
-
-std::vector<Path> pictures_in(const Path& folder) {
-  std::vector<Path> out;
-  for (const Path& path : list_folder(folder)) {
-    if (is_picture(path)) out.push_back(path);
+/// What the first bytes say of a file that is neither PNG nor JPEG.
+std::string_view format_of(std::string_view head) {
+  for (auto [start, format] : {std::pair<std::string_view, std::string_view>{"GIF8", "GIF"},
+                               {"BM", "BMP"},
+                               {"II*", "TIFF"},
+                               {"MM", "TIFF"},
+                               {"RIFF", "WebP"},
+                               {"<", "HTML, XML or SVG"},
+                               {"version https://git-lfs", "a Git LFS pointer"}}) {
+    if (head.starts_with(start)) return format;
   }
-  return out;
+  return "of an unknown format";
 }
 
-std::vector<Path> folders_in(const Path& folder) {
-  std::vector<Path> out;
-  for (const Path& path : list_folder(folder)) {
-    if (is_folder(path)) out.push_back(path);
-  }
-  return out;
+Picture decode(const Bytes& bytes, const std::string& where, const PictureOptions& options) {
+  if (is_png(bytes)) return parse_png(bytes, where, options);
+  if (is_jpeg(bytes)) return parse_jpeg(bytes, where, options);
+  fail(Code::data, "{}: {} by its first bytes, expected PNG or JPEG", where,
+       format_of(as_text(bytes)));
 }
 
-void check_formats(const Path& folder) {
-  for (const Path& path : list_folder(folder)) {
-    ELBO_CHECK(!kNotRead.count(extension(path)) || is_folder(path), Code::data,
-               "{}: a picture of a format that is not read, expected PNG or JPEG\n"
-               "Convert it, or move it out of the folder.",
-               path.string());
-  }
+/// The first names of many, and how many more there are.
+std::string some_of(const std::vector<std::string>& names, size_t shown, std::string_view between) {
+  std::vector<std::string> first(
+      names.begin(), names.begin() + static_cast<ptrdiff_t>(std::min(shown, names.size())));
+  std::string more =
+      names.size() > shown ? fmt::format("{}and {} more", between, names.size() - shown) : "";
+  return fmt::format("{}{}", fmt::join(first, between), more);
 }
 
-/// A picture and the class its folder names; no class is "".
-struct Picture {
-  Path path;
-  std::string label;
-};
-
-/// The pictures of a folder, or of its sub-folders, each of which is a class.
-std::vector<Picture> find_pictures(const Path& folder) {
-  check_formats(folder);
-  std::vector<Picture> out;
-  for (const Path& path : pictures_in(folder)) out.push_back({path, ""});
-  std::vector<Path> empty;
-  size_t top = out.size();
-  for (const Path& sub : folders_in(folder)) {
-    check_formats(sub);
-    std::vector<Path> inside = pictures_in(sub);
-    if (inside.empty()) empty.push_back(sub);
-    ELBO_CHECK(inside.empty() || top == 0, Code::data,
-               "{}: pictures stand both in the folder ({}) and in the sub-folder {}\n"
-               "Put all of them into sub-folders, one for each class, or none.",
-               folder.string(), out[0].path.filename().string(), sub.filename().string());
-    for (const Path& path : inside) out.push_back({path, sub.filename().string()});
-    for (const Path& deeper : inside.empty() ? std::vector<Path>{} : folders_in(sub)) {
-      ELBO_CHECK(pictures_in(deeper).empty(), Code::data,
-                 "{}: a folder of pictures inside a class folder; classes are one level deep",
-                 deeper.string());
-    }
-  }
-  ELBO_CHECK(!out.empty(), Code::data,
-             "{}: no pictures in this folder or its sub-folders, expected .png or .jpg files",
-             folder.string());
-  ELBO_CHECK(top > 0 || empty.empty(), Code::data,
-             "{}: no pictures in this folder, expected some as in {}\nPut pictures into it, or "
-             "move it elsewhere.",
-             empty[0].string(), out[0].path.parent_path().string());
-  return out;
-}
-
-Array decode(const Bytes& bytes, const std::string& where) {
-  if (is_png(bytes)) return parse_png(bytes, where);
-  if (is_jpeg(bytes)) return parse_jpeg(bytes, where);
-  fail(Code::data, "{}: neither PNG nor JPEG by its first bytes\nGet the file again, or remove it.",
-       where);
-}
-
-bool is_grey(const Array& image) {
-  if (image.shape[2] == 1) return true;
-  auto p = image.as<uint8_t>();
-  for (size_t i = 0; i + 2 < p.size(); i += 3) {
-    if (p[i] != p[i + 1] || p[i] != p[i + 2]) return false;
-  }
-  return true;
-}
-
-/// Pictures of one size, grey until the first coloured one comes.
-class Stack {
+/// The pictures of a source, read in one way.
+class PictureSet {
  public:
-  explicit Stack(const std::vector<int64_t>& resize) : resize_(resize) {}
+  explicit PictureSet(const PictureOptions& options) : options_(options) {}
 
-  void add(const Path& path, Array image) {
-    if (!resize_.empty()) image = resize_image(image, resize_[0], resize_[1]);
-    if (count_++ == 0) {
-      first_ = path.string();
-      height_ = image.shape[0];
-      width_ = image.shape[1];
+  void add(const PictureFile& file, PictureStack& stack, RawSet& set,
+           std::vector<std::string>& folders) {
+    Picture picture;
+    try {
+      // The name that stands in fingerprints has the slash even where there is no sub-folder.
+      Bytes bytes = files_.read(file.path, file.folder + "/" + file.path.filename().string());
+      picture = decode(bytes, file.path.string(), options_);
+    } catch (const Error& e) {
+      if (e.code() != Code::data) throw;
+      bad_.push_back(file.name() + ": " + reason_of(e, file));
+      is_large_ = is_large_ || e.message().find(kResize) != std::string::npos;
+      return;
     }
-    ELBO_CHECK(image.shape[0] == height_ && image.shape[1] == width_, Code::data,
-               "{}: {} x {} pixels (height x width), but {} has {} x {}\n"
-               "To bring all pictures to one size: --reader image-folder --reader.resize {},{}",
-               path.string(), image.shape[0], image.shape[1], first_, height_, width_, height_,
-               width_);
-    if (channels_ == 1 && !is_grey(image)) make_coloured();
-    append(image);
+    turned_ += picture.was_turned;
+    cmyk_ += picture.was_cmyk;
+    transparent_ += picture.has_alpha;
+    stack.add(file.name(), picture.pixels);
+    set.ids.push_back(file.name());
+    folders.push_back(file.folder);
   }
 
-  bool is_coloured() const { return channels_ == 3; }
-  void make_coloured() {
-    if (channels_ == 3) return;
-    Bytes wide;
-    wide.reserve(pixels_.size() * 3);
-    for (std::byte b : pixels_) wide.insert(wide.end(), 3, b);
-    pixels_ = std::move(wide);
-    channels_ = 3;
+  /// Refuses pictures that could not be read, unless they are to be left out.
+  void check(const std::string& where, int64_t read, bool skip_bad) const {
+    if (bad_.empty()) return;
+    auto all = read + static_cast<int64_t>(bad_.size());
+    std::string resize =
+        is_large_ ? fmt::format("Read large ones smaller: {} 64,64\n", kResize) : "";
+    std::string skip =
+        read > 0 ? "; to go on without them: --reader image-folder --reader.skip_bad true" : ".";
+    ELBO_CHECK(skip_bad && read > 0, Code::data,
+               "{}: {} of {} cannot be read:\n  {}\n{}Get them again or move them elsewhere{}",
+               where, bad_.size(), counted(all, "picture"), some_of(bad_, 100, "\n  "), resize,
+               skip);
   }
-  Array take() {
-    std::vector<int64_t> shape = {count_, height_, width_};
-    if (channels_ == 3) shape.push_back(3);
-    return {DType::u8, std::move(shape), std::move(pixels_)};
+
+  bool has_alpha() const { return transparent_ > 0; }
+  std::string fingerprint() const { return files_.fingerprint(); }
+
+  void note(std::vector<std::string>& notes, bool alpha_was_chosen) const {
+    if (!bad_.empty()) {
+      notes.push_back(fmt::format("{} left out, as they cannot be read: {}",
+                                  counted(static_cast<int64_t>(bad_.size()), "picture"),
+                                  some_of(bad_, 5, "; ")));
+    }
+    if (turned_ > 0) {
+      notes.push_back(counted(turned_, "picture") + " turned upright, as their EXIF tags say");
+    }
+    if (cmyk_ > 0) {
+      notes.push_back(counted(cmyk_, "picture") +
+                      " in inks (CMYK) made red, green and blue, without a colour profile");
+    }
+    if (transparent_ == 0) return;
+    const char* made = options_.alpha == Alpha::white   ? "laid over a white ground"
+                       : options_.alpha == Alpha::black ? "laid over a black ground"
+                                                        : "of which alpha alone is the picture";
+    notes.push_back(fmt::format(
+        "{} with transparent parts, {}{} (--reader image-folder --reader.alpha white, black or "
+        "itself)",
+        counted(transparent_, "picture"), made,
+        alpha_was_chosen ? ", since nothing is left to see on white" : ""));
   }
 
  private:
-  void append(const Array& image) {
-    auto c = static_cast<size_t>(image.shape[2]);
-    if (c == static_cast<size_t>(channels_)) {
-      pixels_.insert(pixels_.end(), image.data.begin(), image.data.end());
-      return;
-    }
-    for (size_t i = 0; i < image.data.size(); i += c) {
-      pixels_.insert(pixels_.end(), static_cast<size_t>(channels_), image.data[i]);
-    }
+  /// Why a file was refused, without its path and the remedy.
+  static std::string reason_of(const Error& e, const PictureFile& file) {
+    std::string out = e.message(), path = file.path.string() + ": ";
+    if (out.starts_with(path)) out.erase(0, path.size());
+    return out.substr(0, out.find('\n'));
   }
 
-  std::vector<int64_t> resize_;
-  Bytes pixels_;
-  std::string first_;
-  int64_t count_ = 0, height_ = 0, width_ = 0, channels_ = 1;
+  static constexpr std::string_view kResize = "--reader image-folder --reader.resize";
+  PictureOptions options_;
+  SourceFiles files_;
+  std::vector<std::string> bad_;
+  bool is_large_ = false;  // one of those is too large as it is
+  int64_t turned_ = 0, cmyk_ = 0, transparent_ = 0;
 };
-
-std::vector<std::string> class_names(const std::vector<Picture>& a, const std::vector<Picture>& b) {
-  std::set<std::string> names;
-  for (const Picture& picture : a) names.insert(picture.label);
-  for (const Picture& picture : b) names.insert(picture.label);
-  return {names.begin(), names.end()};
-}
-
-Array class_indices(const std::vector<Picture>& pictures, const std::vector<std::string>& names) {
-  Array out = make_array(DType::i64, {static_cast<int64_t>(pictures.size())});
-  auto to = out.as<int64_t>();
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    to[i] = std::lower_bound(names.begin(), names.end(), pictures[i].label) - names.begin();
-  }
-  return out;
-}
 
 class ImageReader : public Reader {
  public:
@@ -188,13 +141,7 @@ class ImageReader : public Reader {
   }
 
   bool accepts(const Path& path, std::span<const std::byte> head) const override {
-    if (!is_folder(path)) return is_png(head) || is_jpeg(head);
-    if (!pictures_in(path).empty()) return true;
-    for (const Path& sub : folders_in(path)) {
-      if (!pictures_in(sub).empty()) return true;
-      if (is_split(sub) && accepts(sub, {})) return true;
-    }
-    return false;
+    return is_folder(path) ? holds_pictures(path) : is_png(head) || is_jpeg(head);
   }
 
   RawData read(const Path& path, const ReadRequest& request) const override {
@@ -202,56 +149,125 @@ class ImageReader : public Reader {
     ELBO_CHECK(has_no_column || request.target_may_lack, Code::usage,
                "{}: target '{}': pictures have no columns; their sub-folders are the labels",
                path.string(), request.target);
-    std::vector<Picture> train, test;
-    if (!is_folder(path)) {
-      train = {{path, ""}};
-    } else if (is_folder(path / "train") && pictures_in(path).empty()) {
-      train = find_pictures(path / "train");
-      if (is_folder(path / "test")) test = find_pictures(path / "test");
-    } else {
-      train = find_pictures(path);
+    Source source = find(path);
+    std::vector<Alpha> ways = ways_of_alpha(request);
+    for (size_t i = 0; i < ways.size(); ++i) {
+      RawData out = read_pictures(path.string(), source, ways[i], i > 0);
+      ValueSpan span = span_of(out);
+      bool is_last = i + 1 == ways.size() || out.alpha.empty();
+      if (!is_last && !(span.min < span.max)) continue;  // it may be seen on another ground
+      out.name = data_name(path);
+      learn_range(out, request, path.string());
+      fill_classes(path, source, request, out);
+      return out;
     }
-    RawData out;
-    out.name = data_name(path);
-    out.format = "image-folder";
-    out.kind = "image";
-    read_pixels(train, test, out);
-    if (request.target.empty() && !train[0].label.empty()) {
-      out.label_names = class_names(train, test);
-      out.target_name = "class";
-      out.train.y = class_indices(train, out.label_names);
-      if (out.test) out.test->y = class_indices(test, out.label_names);
+    fail(Code::failure, "no way to read alpha");
+  }
+
+ private:
+  /// Where the pictures lie, and in which sub-folder each that was read does.
+  struct Source {
+    PictureFolder train, test;
+    std::vector<std::string> train_folders, test_folders;
+  };
+
+  static Source find(const Path& path) {
+    Source out;
+    if (!is_folder(path)) {
+      out.train.pictures = {{path, ""}};
+    } else if (is_folder(path / "train") && !has_own_pictures(path)) {
+      out.train = find_pictures(path / "train");
+      if (is_folder(path / "test")) out.test = find_pictures(path / "test");
+      check_alike(out);
+    } else {
+      out.train = find_pictures(path);
     }
     return out;
   }
 
- private:
-  static bool is_split(const Path& path) {
-    return path.filename() == "train" || path.filename() == "test";
-  }
-
-  void read_pixels(const std::vector<Picture>& train, const std::vector<Picture>& test,
-                   RawData& out) const {
-    ELBO_CHECK(test.empty() || train[0].label.empty() == test[0].label.empty(), Code::data,
+  static void check_alike(const Source& source) {
+    const auto &train = source.train.pictures, &test = source.test.pictures;
+    ELBO_CHECK(test.empty() || train[0].folder.empty() == test[0].folder.empty(), Code::data,
                "{}: has class folders and {} has none, or the reverse",
                train[0].path.parent_path().string(), test[0].path.parent_path().string());
-    SourceFiles files;
-    Stack train_stack(options_.resize), test_stack(options_.resize);
-    auto add = [&](const Picture& p, Stack& stack) {
-      std::string name = p.label + "/" + p.path.filename().string();
-      stack.add(p.path, decode(files.read(p.path, std::move(name)), p.path.string()));
-    };
-    for (const Picture& p : train) add(p, train_stack);
-    for (const Picture& p : test) add(p, test_stack);
-    if (test_stack.is_coloured()) train_stack.make_coloured();
-    if (train_stack.is_coloured()) test_stack.make_coloured();
-    out.train.x = train_stack.take();
-    if (!test.empty()) {
-      out.test.emplace();
-      out.test->x = test_stack.take();
-      check_same_shape(out, test[0].path.string(), train[0].path.string());
+  }
+
+  /// One after another until something is to be seen.
+  std::vector<Alpha> ways_of_alpha(const ReadRequest& request) const {
+    std::string asked = !request.alpha.empty() ? request.alpha : options_.alpha;
+    auto it = std::find(alpha_names().begin(), alpha_names().end(), asked);
+    if (it != alpha_names().end()) return {static_cast<Alpha>(it - alpha_names().begin())};
+    if (request.range) return {Alpha::white};  // a model's data are not looked at to decide
+    return {Alpha::white, Alpha::black, Alpha::itself};
+  }
+
+  RawData read_pictures(const std::string& where, Source& source, Alpha alpha,
+                        bool alpha_was_chosen) const {
+    PictureOptions options;
+    if (!options_.resize.empty()) {
+      options.height = options_.resize[0];
+      options.width = options_.resize[1];
     }
-    out.fingerprint = files.fingerprint();
+    options.alpha = alpha;
+    PictureSet set(options);
+    PictureStack train, test;
+    RawData out;
+    RawSet held;
+    source.train_folders.clear(), source.test_folders.clear();
+    for (const PictureFile& f : source.train.pictures) {
+      set.add(f, train, out.train, source.train_folders);
+    }
+    for (const PictureFile& f : source.test.pictures) {
+      set.add(f, test, held, source.test_folders);
+    }
+    set.check(where, train.size() + test.size(), options_.skip_bad);
+    ELBO_CHECK(train.size() > 0, Code::data, "{}: no picture of the training set can be read",
+               where);
+    train.widen_as(test);
+    test.widen_as(train);
+    out.format = "image-folder";
+    out.kind = "image";
+    out.id_name = "file";
+    if (set.has_alpha()) out.alpha = alpha_names()[static_cast<size_t>(alpha)];
+    out.train.x = train.take(where);
+    if (test.size() > 0) {
+      held.x = test.take(where);
+      out.test = std::move(held);
+      check_same_shape(out, source.test.pictures[0].path.string(),
+                       source.train.pictures[0].path.string());
+    }
+    out.fingerprint = set.fingerprint();
+    note_others(source, out.notes);
+    set.note(out.notes, alpha_was_chosen);
+    if (int64_t n = train.spread() + test.spread(); n > 0) {
+      out.notes.push_back(counted(n, "picture") +
+                          " of 8 bits among some of 16: spread over 16, 255 onto 65,535");
+    }
+    return out;
+  }
+
+  static void note_others(const Source& source, std::vector<std::string>& notes) {
+    std::vector<std::string> names = source.train.passed_over;
+    names.insert(names.end(), source.test.passed_over.begin(), source.test.passed_over.end());
+    if (names.empty()) return;
+    notes.push_back(fmt::format("{} passed over, as they are no pictures: {}",
+                                counted(static_cast<int64_t>(names.size()), "file"),
+                                some_of(names, 5, ", ")));
+  }
+
+  static void fill_classes(const Path& path, const Source& source, const ReadRequest& request,
+                           RawData& out) {
+    if (!request.target.empty() || source.train_folders[0].empty()) return;
+    std::set<std::string> found(source.train_folders.begin(), source.train_folders.end());
+    if (found.size() == 1 && request.labels.empty()) {
+      out.notes.push_back(fmt::format(
+          "all pictures lie in the sub-folder '{}': one folder makes no classes", *found.begin()));
+      return;
+    }
+    Labels train{{}, path.string(), source.train_folders};
+    Labels test{{}, path.string(), source.test_folders};
+    fill_labels(out, train, test, request.labels);
+    out.target_name = "class";
   }
 
   ImageOptions options_;

@@ -6,13 +6,14 @@
 
 #include <csetjmp>
 
-#include "elbo/io/image.h"
+#include "elbo/io/picture_maker.h"
 
 namespace elbo {
 namespace {
 
 constexpr int kMaxScans = 500;                // a progressive file has about ten
 constexpr uint64_t kMaxPixelsPerByte = 1024;  // a Huffman-coded block of 64 costs a bit at least
+constexpr unsigned kMostReduced = 8;          // libjpeg halves a side up to three times
 
 struct ErrorState {
   jpeg_error_mgr manager;  // first: libjpeg hands back a pointer to it
@@ -68,28 +69,56 @@ class JpegReader {
     jpeg_create_decompress(&info_);
     info_.progress = &progress_;
     jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_save_markers(&info_, JPEG_APP0 + 1, 0xFFFF);  // where EXIF stands
     jpeg_read_header(&info_, TRUE);
-    info_.out_color_space = info_.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    components = info_.num_components;
+    info_.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 4 ? JCS_CMYK : JCS_RGB;
     width = info_.image_width;
     height = info_.image_height;
-    components = info_.num_components;
+    has_many_scans = jpeg_has_multiple_scans(&info_);
+    is_adobe = info_.saw_Adobe_marker;
     return true;
   }
 
-  /// `out` has room for height * width * (1 or 3) bytes.
-  bool read_pixels(uint8_t* out, size_t row_bytes) {
-    if (setjmp(state_.jump)) return false;
-    jpeg_start_decompress(&info_);
-    while (info_.output_scanline < info_.output_height) {
-      JSAMPROW row = out + info_.output_scanline * row_bytes;
-      jpeg_read_scanlines(&info_, &row, 1);
+  /// What the first APP1 segment of EXIF holds; empty where there is none.
+  std::span<const std::byte> exif() const {
+    constexpr std::string_view kExif("Exif\0\0", 6);
+    for (auto* marker = info_.marker_list; marker; marker = marker->next) {
+      std::span data(reinterpret_cast<const std::byte*>(marker->data), marker->data_length);
+      bool is_exif = marker->marker == JPEG_APP0 + 1 && as_text(data).starts_with(kExif);
+      if (is_exif) return data.subspan(kExif.size());
     }
+    return {};
+  }
+
+  /// Begins to decode, each side reduced by that factor; sets width and height anew.
+  bool start(unsigned reduced) {
+    if (setjmp(state_.jump)) return false;
+    info_.scale_num = 1;
+    info_.scale_denom = reduced;
+    jpeg_start_decompress(&info_);
+    width = info_.output_width;
+    height = info_.output_height;
+    return true;
+  }
+
+  /// `row` has room for width * components bytes.
+  bool read_row(uint8_t* row) {
+    if (setjmp(state_.jump)) return false;
+    JSAMPROW rows = row;
+    jpeg_read_scanlines(&info_, &rows, 1);
+    return true;
+  }
+
+  bool finish() {
+    if (setjmp(state_.jump)) return false;
     jpeg_finish_decompress(&info_);
     return true;
   }
 
   uint64_t width = 0, height = 0;
   int components = 0;
+  bool has_many_scans = false, is_adobe = false;
 
  private:
   jpeg_decompress_struct info_{};
@@ -102,30 +131,62 @@ class JpegReader {
        reader.message());
 }
 
+/// By how much libjpeg may reduce each side so that no less than the size asked for is left.
+unsigned reduction(const JpegReader& reader, int orientation, const PictureOptions& options) {
+  if (options.height == 0) return 1;
+  bool sideways = orientation >= 5;
+  auto height = static_cast<uint64_t>(sideways ? options.width : options.height);
+  auto width = static_cast<uint64_t>(sideways ? options.height : options.width);
+  unsigned out = kMostReduced;
+  while (out > 1 && (reader.height / out < height || reader.width / out < width)) out /= 2;
+  return out;
+}
+
+/// Inks to red, green and blue, in place: R = (1 - C) (1 - K) and likewise. Adobe's files hold
+/// 1 - ink.
+void to_rgb(std::span<uint8_t> row, bool is_adobe) {
+  auto light = [&](uint8_t v) { return is_adobe ? unsigned{v} : 255u - v; };
+  for (size_t i = 0, o = 0; i < row.size(); i += 4) {
+    unsigned key = light(row[i + 3]);
+    for (size_t c = 0; c < 3; ++c) {
+      row[o++] = static_cast<uint8_t>((light(row[i + c]) * key + 127) / 255);
+    }
+  }
+}
+
 }  // namespace
 
 bool is_jpeg(std::span<const std::byte> head) { return as_text(head).starts_with("\xFF\xD8\xFF"); }
 
-Array parse_jpeg(std::span<const std::byte> bytes, std::string_view where, int64_t max_pixels) {
+Picture parse_jpeg(std::span<const std::byte> bytes, std::string_view where,
+                   const PictureOptions& options) {
   ELBO_CHECK(is_jpeg(bytes), Code::data, "{}: not a JPEG file: expected ff d8 ff at byte 0", where);
   JpegReader reader;
   if (!reader.read_header(bytes)) refuse(reader, where);
-  uint64_t pixels = reader.width * reader.height;
-  ELBO_CHECK(pixels <= static_cast<uint64_t>(max_pixels), Code::data,
-             "{}: {} x {} pixels, more than the {} allowed", where, reader.width, reader.height,
-             max_pixels);
-  ELBO_CHECK(pixels <= bytes.size() * kMaxPixelsPerByte, Code::data,
+  check_picture_size(where, reader.height, reader.width, !reader.has_many_scans, options);
+  ELBO_CHECK(reader.width * reader.height <= bytes.size() * kMaxPixelsPerByte, Code::data,
              "{}: {} bytes cannot hold the {} x {} pixels claimed", where, bytes.size(),
              reader.width, reader.height);
-  ELBO_CHECK(reader.components == 1 || reader.components == 3, Code::data,
-             "{}: a JPEG of {} channels (CMYK?), expected 1 (grey) or 3 (colour)\n"
+  bool is_cmyk = reader.components == 4;
+  ELBO_CHECK(reader.components == 1 || reader.components == 3 || is_cmyk, Code::data,
+             "{}: a JPEG of {} channels, expected 1 (grey), 3 (colour) or 4 (inks)\n"
              "Convert it to RGB.",
              where, reader.components);
-  int64_t channels = reader.components;
-  Array out = make_array(DType::u8, {static_cast<int64_t>(reader.height),
-                                     static_cast<int64_t>(reader.width), channels});
-  size_t row_bytes = reader.width * static_cast<uint64_t>(channels);
-  if (!reader.read_pixels(out.as<uint8_t>().data(), row_bytes)) refuse(reader, where);
+  int orientation = exif_orientation(reader.exif());
+  if (!reader.start(reduction(reader, orientation, options))) refuse(reader, where);
+  PictureMaker maker(DType::u8, static_cast<int64_t>(reader.height),
+                     static_cast<int64_t>(reader.width), reader.components == 1 ? 1 : 3,
+                     orientation, options);
+  Bytes row(static_cast<size_t>(reader.width) * static_cast<size_t>(reader.components));
+  std::span values(reinterpret_cast<uint8_t*>(row.data()), row.size());
+  for (uint64_t y = 0; y < reader.height; ++y) {
+    if (!reader.read_row(values.data())) refuse(reader, where);
+    if (is_cmyk) to_rgb(values, reader.is_adobe);
+    maker.add(std::span(row).first(is_cmyk ? row.size() / 4 * 3 : row.size()));
+  }
+  if (!reader.finish()) refuse(reader, where);
+  Picture out = maker.finish();
+  out.was_cmyk = is_cmyk;
   return out;
 }
 

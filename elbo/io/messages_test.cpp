@@ -78,8 +78,8 @@ TEST_F(Messages, ReadersGivenAnotherFormat) {
             "D/table.csv: no zip end record in its last bytes\n"
             "The file is no zip, or was not copied whole; get it again.");
   EXPECT_EQ(read("table.csv", "image-folder"),
-            "D/table.csv: neither PNG nor JPEG by its first bytes\n"
-            "Get the file again, or remove it.");
+            "D/table.csv: 1 of 1 picture cannot be read:\n  table.csv: of an unknown format by its "
+            "first bytes, expected PNG or JPEG\nGet them again or move them elsewhere.");
   EXPECT_EQ(read("table.csv", "idx"),
             "D/table.csv: not an IDX file: bytes 0-3 are 612c 62 0a, expected 0000, a type (08, "
             "09, 0b, 0c, 0d, 0e) and 1 to 8 dimensions");
@@ -204,20 +204,17 @@ TEST_F(Messages, PicturesThatDoNotBelongTogether) {
   put_picture("p/a.png", 2);
   put_picture("p/b.png", 3);
   EXPECT_EQ(read("p"),
-            "D/p/b.png: 3 x 2 pixels (height x width), but D/p/a.png has 2 x 2\n"
-            "To bring all pictures to one size: --reader image-folder --reader.resize 2,2");
+            "D/p: pictures of 2 sizes (height x width): 2 x 2 (1, the first a.png), 3 x 2 (1, the "
+            "first b.png)\n"
+            "To bring all to one size: --reader image-folder --reader.resize 2,2");
   put("p/b.png", "no picture");
-  EXPECT_EQ(
-      read("p"),
-      "D/p/b.png: neither PNG nor JPEG by its first bytes\nGet the file again, or remove it.");
-  put("p/b.png", "\x89PNG\r\n\x1a\n");
+  put("p/c.png", "\x89PNG\r\n\x1a\n");
   EXPECT_EQ(read("p"),
-            "D/p/b.png: damaged PNG at byte 8: the file ends early\n"
-            "The file is no whole PNG; get it again.");
-  put("p/b.GIF", "GIF89a");
-  EXPECT_EQ(read("p"),
-            "D/p/b.GIF: a picture of a format that is not read, expected PNG or JPEG\n"
-            "Convert it, or move it out of the folder.");
+            "D/p: 2 of 3 pictures cannot be read:\n"
+            "  b.png: of an unknown format by its first bytes, expected PNG or JPEG\n"
+            "  c.png: damaged PNG at byte 8: the file ends early\n"
+            "Get them again or move them elsewhere; to go on without them: --reader image-folder "
+            "--reader.skip_bad true");
   put_picture("q/a.png");
   put_picture("q/c/a.png");
   EXPECT_EQ(read("q"),

@@ -2,184 +2,18 @@
 #include "elbo/io/npy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <optional>
 
-#include "elbo/io/cursor.h"
+#include "elbo/io/array_visit.h"
+#include "elbo/io/csv.h"
 #include "elbo/io/idx.h"
 #include "elbo/io/zip.h"
 
 namespace elbo {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr size_t kMaxHeader = 65536, kMaxDimensions = 32;  // NumPy's own limit on dimensions
-
-constexpr struct {
-  std::string_view code;
-  DType dtype;
-} kTypes[] = {{"b1", DType::boolean}, {"u1", DType::u8},  {"i1", DType::i8},  {"u2", DType::u16},
-              {"i2", DType::i16},     {"u4", DType::u32}, {"i4", DType::i32}, {"u8", DType::u64},
-              {"i8", DType::i64},     {"f2", DType::f16}, {"f4", DType::f32}, {"f8", DType::f64}};
-
-/// Reads the header's Python literal, a dictionary of exactly three keys.
-class HeaderParser {
- public:
-  HeaderParser(std::string_view text, std::string_view where, size_t offset)
-      : text_(text), where_(where), offset_(offset) {}
-
-  ArrayLayout parse() {
-    expect('{');
-    while (!accept('}')) {
-      std::string key = quoted();
-      expect(':');
-      read_value(key);
-      if (!accept(',')) {
-        expect('}');
-        break;
-      }
-    }
-    skip_spaces();
-    if (at_ != text_.size()) wrong("the end of the header");
-    if (!has_descr_ || !has_order_ || !has_shape_) {
-      fail(Code::data, "{}: npy header lacks one of 'descr', 'fortran_order', 'shape': {}", where_,
-           printable(text_));
-    }
-    return header_;
-  }
-
- private:
-  void read_value(const std::string& key) {
-    bool& seen = key == "descr"           ? has_descr_
-                 : key == "fortran_order" ? has_order_
-                 : key == "shape"         ? has_shape_
-                                          : unknown_key(key);
-    ELBO_CHECK(!seen, Code::data, "{}: npy header names '{}' twice", where_, key);
-    seen = true;
-    if (&seen == &has_descr_) return read_descr();
-    if (&seen == &has_shape_) return read_shape();
-    bool yes = accept_word("True");
-    if (!yes && !accept_word("False")) wrong("True or False");
-    header_.fortran_order = yes;
-  }
-
-  void read_descr() {
-    skip_spaces();
-    if (peek() == '[') {
-      fail(Code::data, "{}: npy dtype is a structure of fields, expected plain numbers\n{}", where_,
-           "Save each field as an array of its own.");
-    }
-    std::string text = quoted();
-    char order = text.empty() ? '\0' : text[0];
-    auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                             [&](auto& t) { return text.size() == 3 && t.code == text.substr(1); });
-    bool known = type != std::end(kTypes) && std::strchr("<>=|", order);
-    if (known && order == '|') known = dtype_size(type->dtype) == 1;
-    ELBO_CHECK(known, Code::data,
-               "{}: npy dtype '{}' {}, expected bool, whole or floating numbers of up to 64 bits\n"
-               "Save it with another dtype: numpy.save(path, array.astype('float32')).",
-               where_, text, meaning(text));
-    header_.dtype = type->dtype;
-    header_.big_endian = order == '>';
-  }
-
-  static const char* meaning(std::string_view text) {
-    size_t at = text.find_first_of("OSUVcMmafg");
-    switch (at == std::string_view::npos ? '\0' : text[at]) {
-      case 'O':
-        return "holds Python objects (pickle)";
-      case 'S':
-      case 'a':
-      case 'U':
-        return "is text";
-      case 'V':
-        return "is raw or structured data";
-      case 'c':
-        return "is complex";
-      case 'M':
-      case 'm':
-        return "is dates or times";
-      default:
-        return "is not supported";
-    }
-  }
-
-  void read_shape() {
-    expect('(');
-    while (!accept(')')) {
-      header_.shape.push_back(number());
-      if (header_.shape.size() > kMaxDimensions) wrong("at most 32 dimensions");
-      if (!accept(',')) {
-        expect(')');
-        break;
-      }
-    }
-  }
-
-  int64_t number() {
-    skip_spaces();
-    int64_t out = 0;
-    size_t digits = 0;
-    for (; peek() >= '0' && peek() <= '9'; ++at_, ++digits) {
-      bool over = __builtin_mul_overflow(out, int64_t{10}, &out) ||
-                  __builtin_add_overflow(out, int64_t{peek() - '0'}, &out);
-      if (over) wrong("a size below 2^63");
-    }
-    if (digits == 0) wrong("a size");
-    return out;
-  }
-
-  std::string quoted() {
-    skip_spaces();
-    char quote = peek();
-    if (quote != '\'' && quote != '"') wrong("a quoted name");
-    size_t end = text_.find(quote, ++at_);
-    if (end == std::string_view::npos) wrong("a closing quote");
-    std::string out(text_.substr(at_, end - at_));
-    at_ = end + 1;
-    return out;
-  }
-
-  bool& unknown_key(const std::string& key) {
-    fail(Code::data, "{}: npy header has the unknown key '{}'", where_, key);
-  }
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  void skip_spaces() {
-    while (at_ < text_.size() && std::strchr(" \t\n", text_[at_]) && text_[at_] != '\0') ++at_;
-  }
-  bool accept(char c) {
-    skip_spaces();
-    if (peek() != c || at_ >= text_.size()) return false;
-    ++at_;
-    return true;
-  }
-  bool accept_word(std::string_view word) {
-    skip_spaces();
-    if (!text_.substr(at_).starts_with(word)) return false;
-    at_ += word.size();
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) wrong(fmt::format("'{}'", c));
-  }
-  [[noreturn]] void wrong(std::string_view expected) {
-    fail(Code::data, "{}: npy header is wrong at byte {}: expected {}, got '{}'", where_,
-         offset_ + at_, expected, printable(text_.substr(at_, 20)));
-  }
-
-  /// Without the padding, and up to the first byte that a terminal should not see.
-  static std::string_view printable(std::string_view text) {
-    auto odd = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
-    text = text.substr(0, static_cast<size_t>(odd - text.begin()));
-    return text.substr(0, text.find_last_not_of(' ') + 1);
-  }
-
-  std::string_view text_;
-  std::string where_;
-  size_t offset_, at_ = 0;
-  ArrayLayout header_;
-  bool has_descr_ = false, has_order_ = false, has_shape_ = false;
-};
+constexpr std::string_view kExtension = ".npy";
 
 /// Copies a Fortran-ordered block into C order.
 template <size_t kSize>
@@ -215,48 +49,94 @@ void copy_fortran(std::span<const std::byte> in, Array& out) {
   }
 }
 
-ArrayLayout parse_header(Cursor& in, std::string_view where) {
-  ELBO_CHECK(is_npy(in.rest()), Code::data, "{}: not an npy file: expected \\x93NUMPY at byte 0",
-             where);
-  in.take(kMagic.size(), "the magic");
-  uint64_t major = in.little(1, "the version"), minor = in.little(1, "the version");
-  ELBO_CHECK(major >= 1 && major <= 3 && minor == 0, Code::data,
-             "{}: npy version {}.{}, expected 1.0, 2.0 or 3.0", where, major, minor);
-  uint64_t length = in.little(major == 1 ? 2 : 4, "the header length");
-  ELBO_CHECK(length <= kMaxHeader, Code::data, "{}: npy header of {} bytes, at most {} expected",
-             where, length, kMaxHeader);
-  size_t offset = in.at();
-  return HeaderParser(as_text(in.take(length, "the header")), where, offset).parse();
-}
-
-const char* type_code(DType dtype) {
-  for (auto& type : kTypes) {
-    if (type.dtype == dtype) return type.code.data();
+void append_utf8(std::string& out, uint32_t c) {
+  auto put = [&](uint32_t byte) { out += static_cast<char>(byte); };
+  if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) c = 0xFFFD;  // no character
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | c >> 6), put(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 0x3F)), put(0x80 | (c & 0x3F));
+  } else {
+    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 0x3F)), put(0x80 | (c >> 6 & 0x3F));
+    put(0x80 | (c & 0x3F));
   }
-  fail(Code::usage, "NumPy has no dtype for {}; convert to f32 first", dtype_name(dtype));
 }
 
-constexpr std::string_view kExtension = ".npy";
+/// A value of a text field, without the zeros that fill it up.
+std::string text_of(std::span<const std::byte> value, const NpyField& field) {
+  std::string out;
+  if (field.type == NpyType::bytes_text) {
+    out = as_text(value);
+  } else {
+    for (size_t i = 0; i + 4 <= value.size(); i += 4) {
+      uint32_t c = 0;
+      for (size_t b = 0; b < 4; ++b) {
+        c |= std::to_integer<uint32_t>(value[i + (field.big_endian ? 3 - b : b)]) << 8 * b;
+      }
+      append_utf8(out, c);
+    }
+  }
+  size_t end = out.find_last_not_of('\0');
+  return end == std::string::npos ? "" : out.substr(0, end + 1);
+}
+
+/// A value of a number field as CSV holds it: no digit is lost.
+std::string number_text(std::span<const std::byte> value, const NpyField& field) {
+  Array one{field.dtype, {1}, Bytes(value.begin(), value.end())};
+  if (field.big_endian) swap_bytes(one.data, field.size);
+  return visit_elements(one, [&](auto values) {
+    if (field.dtype == DType::f16) {
+      return fmt::format("{}", half_to_float(static_cast<uint16_t>(values[0])));
+    }
+    return fmt::format("{}", values[0]);
+  });
+}
+
+std::string value_text(std::span<const std::byte> value, const NpyField& field) {
+  return field.type == NpyType::number ? number_text(value, field) : text_of(value, field);
+}
+
+/// "pixels[0,3]" for each value of a field, in C order.
+std::vector<std::string> column_names_of(const NpyField& field) {
+  std::vector<std::string> out;
+  std::vector<int64_t> index(field.shape.size());
+  for (int64_t i = 0; i < field.count(); ++i) {
+    out.push_back(index.empty() ? field.name
+                                : fmt::format("{}[{}]", field.name, fmt::join(index, ",")));
+    for (size_t d = index.size(); d-- > 0;) {
+      if (++index[d] < field.shape[d]) break;
+      index[d] = 0;
+    }
+  }
+  return out;
+}
+
+void check_flat(const NpyHeader& header, std::string_view what, std::string_view where) {
+  bool flat = header.shape.size() == 1 || (header.shape.size() == 2 && header.shape[1] == 1);
+  ELBO_CHECK(flat, Code::data, "{}: {} of shape {}, expected [N]", where, what,
+             shape_text(header.shape));
+}
 
 }  // namespace
 
-bool is_npy(std::span<const std::byte> head) { return as_text(head).starts_with(kMagic); }
+NpyKind npy_kind(const NpyHeader& header) {
+  if (header.is_record) return NpyKind::records;
+  return header.fields[0].type == NpyType::number ? NpyKind::numbers : NpyKind::texts;
+}
 
 ArrayLayout npy_layout(std::span<const std::byte> head, uint64_t size, std::string_view where) {
-  Cursor in(head, where);
-  ArrayLayout out = parse_header(in, where);
-  out.offset = in.at();
-  uint64_t length = dtype_size(out.dtype);
-  bool fits = true;
-  for (int64_t d : out.shape) {
-    fits = fits && !__builtin_mul_overflow(length, static_cast<uint64_t>(d), &length);
-  }
-  ELBO_CHECK(fits && length == size - out.offset, Code::data,
-             "{}: shape {} of {} needs {} bytes after byte {}, found {}\n"
-             "The file is damaged or was not copied whole; get it again.",
-             where, shape_text(out.shape), dtype_name(out.dtype),
-             fits ? fmt::format("{}", length) : "too many", out.offset, size - out.offset);
-  return out;
+  NpyHeader header = parse_npy_header(head, size, where);
+  NpyKind kind = npy_kind(header);
+  ELBO_CHECK(kind == NpyKind::numbers, Code::data, "{}: holds {}, expected an array of numbers{}",
+             where, kind == NpyKind::texts ? "texts" : "records",
+             kind == NpyKind::texts
+                 ? "\nTexts are read as labels. Numbers written as text: numpy.save(path, "
+                   "array.astype('float64'))."
+                 : "");
+  return {header.fields[0].dtype, header.shape, header.offset, header.fields[0].big_endian,
+          header.fortran_order};
 }
 
 Array parse_npy(std::span<const std::byte> bytes, std::string_view where) {
@@ -278,14 +158,59 @@ Array parse_npy(Bytes&& bytes, std::string_view where) {
   return out;
 }
 
+std::vector<std::string> parse_npy_texts(std::span<const std::byte> bytes, std::string_view where) {
+  NpyHeader header = parse_npy_header(bytes, bytes.size(), where);
+  ELBO_CHECK(npy_kind(header) == NpyKind::texts, Code::data, "{}: not an array of texts", where);
+  if (!header.shape.empty()) check_flat(header, "texts", where);
+  std::vector<std::string> out;
+  const NpyField& field = header.fields[0];
+  for (uint64_t i = 0; i < header.items(); ++i) {
+    out.push_back(text_of(bytes.subspan(header.offset + i * field.size, field.size), field));
+  }
+  return out;
+}
+
+std::string npy_records_as_csv(std::span<const std::byte> bytes, std::string_view where) {
+  NpyHeader header = parse_npy_header(bytes, bytes.size(), where);
+  ELBO_CHECK(header.is_record, Code::data, "{}: not an array of records", where);
+  check_flat(header, "records", where);
+  std::vector<std::string> names;
+  for (const NpyField& field : header.fields) {
+    if (field.type == NpyType::padding) continue;
+    ELBO_CHECK(names.size() + static_cast<uint64_t>(field.count()) <= kMaxColumns, Code::data,
+               "{}: records of more than {} values", where, kMaxColumns);
+    for (std::string& name : column_names_of(field)) names.push_back(std::move(name));
+  }
+  constexpr size_t kBlock = 1000;  // rows encoded at once
+  std::string out = encode_csv(names, {});
+  std::vector<std::vector<std::string>> rows;
+  size_t at = header.offset;
+  for (uint64_t i = 0; i < header.items(); ++i) {
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const NpyField& field : header.fields) {
+      if (field.type == NpyType::padding) {
+        at += field.size * static_cast<size_t>(field.count());
+        continue;
+      }
+      for (int64_t k = 0; k < field.count(); ++k, at += field.size) {
+        row.push_back(value_text(bytes.subspan(at, field.size), field));
+      }
+    }
+    if (rows.size() < kBlock && i + 1 < header.items()) continue;
+    out += encode_csv({}, rows);
+    rows.clear();
+  }
+  return out;
+}
+
 std::string npy_header(DType dtype, std::span<const int64_t> shape) {
   const char* order = dtype_size(dtype) == 1 ? "|" : "<";
   std::string sizes = fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
   std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                                   order, type_code(dtype), sizes);
-  size_t before = kMagic.size() + 4;  // the header ends at a multiple of 64
+                                   order, npy_type_code(dtype), sizes);
+  size_t before = kNpyMagic.size() + 4;  // the header ends at a multiple of 64
   header.append(63 - (before + header.size()) % 64, ' ') += '\n';
-  std::string out(kMagic);
+  std::string out(kNpyMagic);
   out +=
       {'\1', '\0', static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
   return out + header;

@@ -84,22 +84,91 @@ TEST(Npy, EveryTruncationAndExtensionIsRefused) {
   EXPECT_THROW(parse_npy(whole, "a.npy"), Error);
 }
 
-TEST(Npy, TypesThatAreNoPlainNumbersAreRefusedByName) {
-  std::string rest =
-      ", expected bool, whole or floating numbers of up to 64 bits\n"
-      "Save it with another dtype: numpy.save(path, array.astype('float32')).";
+TEST(Npy, TypesThatAreNotReadAreNamedWithAWayToSaveThem) {
   auto refused = [](const char* descr) { return parse_error(npy_of(descr, "False", "(1,)", "")); };
-  EXPECT_EQ(refused("|O"), "a.npy: npy dtype '|O' holds Python objects (pickle)" + rest);
-  EXPECT_EQ(refused("<U3"), "a.npy: npy dtype '<U3' is text" + rest);
-  EXPECT_EQ(refused("|S3"), "a.npy: npy dtype '|S3' is text" + rest);
-  EXPECT_EQ(refused("<c8"), "a.npy: npy dtype '<c8' is complex" + rest);
-  EXPECT_EQ(refused("<M8[s]"), "a.npy: npy dtype '<M8[s]' is dates or times" + rest);
-  EXPECT_EQ(refused("<f16"), "a.npy: npy dtype '<f16' is not supported" + rest);
-  EXPECT_EQ(refused("|i4"), "a.npy: npy dtype '|i4' is not supported" + rest);
-  EXPECT_EQ(refused(""), "a.npy: npy dtype '' is not supported" + rest);
-  EXPECT_EQ(parse_error(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}")),
-            "a.npy: npy dtype is a structure of fields, expected plain numbers\n"
-            "Save each field as an array of its own.");
+  auto says = [](const char* descr, const char* meaning, const char* remedy) {
+    return fmt::format(
+        "a.npy: npy dtype '{}' {}, expected numbers of up to 64 bits, bool or text\n{}", descr,
+        meaning, remedy);
+  };
+  EXPECT_EQ(
+      refused("|O"),
+      says("|O", "holds Python objects (pickle)",
+           "Python objects (pickle) are never read. Save numbers as numbers: numpy.save(path, "
+           "numpy.array(array.tolist(), dtype='float32')); texts as texts: "
+           "array.astype(str); a dictionary entry by entry: numpy.savez(path, "
+           "**array.item()); a sparse matrix: scipy.sparse.save_npz(path, array.item())."));
+  EXPECT_EQ(refused("<c8"),
+            says("<c8", "is complex",
+                 "Save both parts: numpy.save(path, numpy.stack([array.real, array.imag], -1))."));
+  EXPECT_EQ(refused("<M8[s]"), says("<M8[s]", "is dates or times",
+                                    "Save seconds: numpy.save(path, "
+                                    "array.astype('datetime64[s]').astype('float64'))."));
+  const char* other = "Save it with another dtype: numpy.save(path, array.astype('float64')).";
+  EXPECT_EQ(refused("<f16"), says("<f16", "is not supported", other));
+  EXPECT_EQ(refused("|i4"), says("|i4", "is not supported", other));
+  EXPECT_EQ(refused(""), says("", "is not supported", other));
+}
+
+TEST(Npy, TextsAreReadOfEitherKind) {
+  auto texts = [](const char* descr, const char* shape, std::string_view data) {
+    return parse_npy_texts(npy_of(descr, "False", shape, data), "a.npy");
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(texts("|S3", "(3,)", {"cat\0\0\0dog", 9}), (Texts{"cat", "", "dog"}));
+  std::string wide("c\0\0\0\xe9\0\0\0\xac\x20\0\0\0\xf6\1\0", 16);  // c, e acute, euro, a face
+  EXPECT_EQ(texts("<U2", "(2,)", wide), (Texts{"c\xc3\xa9", "\xe2\x82\xac\xf0\x9f\x98\x80"}));
+  EXPECT_EQ(texts(">U1", "(1, 1)", {"\0\0\0A", 4}), Texts{"A"});
+  EXPECT_EQ(texts("|S3", "()", "csr"), Texts{"csr"});
+  EXPECT_EQ(texts("<U1", "(1,)", {"\0\xd8\0\0", 4}), Texts{"\xef\xbf\xbd"}) << "half a pair";
+  EXPECT_EQ(message_of([&] { texts("|S1", "(1, 2)", "ab"); }),
+            "a.npy: texts of shape [1, 2], expected [N]");
+  EXPECT_EQ(message_of([&] { texts("|S0", "(9,)", ""); }), "a.npy: npy elements of no bytes");
+  EXPECT_EQ(parse_error(npy_of("|S1", "False", "(1,)", "a")),
+            "a.npy: holds texts, expected an array of numbers\nTexts are read as labels. Numbers "
+            "written as text: numpy.save(path, array.astype('float64')).");
+}
+
+Bytes records(std::string_view descr, std::string_view shape, std::string_view data) {
+  return npy(fmt::format("{{'descr': {}, 'fortran_order': False, 'shape': {}, }}", descr, shape),
+             data);
+}
+
+TEST(Npy, RecordsBecomeColumnsOfTheirNames) {
+  auto csv = [](std::string_view descr, std::string_view data) {
+    return npy_records_as_csv(records(descr, "(1,)", data), "a.npy");
+  };
+  EXPECT_EQ(csv("[('a', '|u1'), ('b, c', '>i2'), ('d', '|S2')]", {"\7\1\0x,", 5}),
+            "a,\"b, c\",d\n7,256,\"x,\"\n");
+  EXPECT_EQ(csv("[('a', '|u1', (2, 2)), ('', '|V3'), ('b', '|b1')]", {"\1\2\3\4???\1", 8}),
+            "\"a[0,0]\",\"a[0,1]\",\"a[1,0]\",\"a[1,1]\",b\n1,2,3,4,1\n");
+  EXPECT_EQ(csv("[(('a title', 'a'), [('x', '|i1'), ('y', '|i1')])]", {"\xff\2", 2}),
+            "a.x,a.y\n-1,2\n");
+  EXPECT_EQ(csv("[('h', '<f2'), ('d', '<f8')]", {"\0\x3c\x9a\x99\x99\x99\x99\x99\xb9\x3f", 10}),
+            "h,d\n1,0.1\n");
+}
+
+TEST(Npy, RecordsThatAreNoTableAreRefused) {
+  auto refused = [](std::string_view descr, std::string_view shape = "(1,)",
+                    std::string_view data = "") {
+    return message_of([&] { npy_records_as_csv(records(descr, shape, data), "a.npy"); });
+  };
+  EXPECT_EQ(refused("[]", "(1,)"), "a.npy: npy records without fields");
+  EXPECT_EQ(refused("[('a', '|u1')]", "(1, 2)", "ab"),
+            "a.npy: records of shape [1, 2], expected [N]");
+  EXPECT_EQ(refused("[('a', [('b', '|u1')], (2,))]"),
+            "a.npy: npy field 'a' is an array of structures\nSave its fields as arrays of their "
+            "own.");
+  EXPECT_TRUE(refused("[('a', '|O')]")
+                  .starts_with("a.npy: npy dtype '|O' of field 'a' holds Python objects (pickle)"));
+  EXPECT_EQ(refused("[('a', '<f8', (4294967296, 4294967296))]"),
+            "a.npy: npy elements of more than 2147483648 bytes");
+  EXPECT_EQ(refused("[('', '|V0', (4294967296, 65536)), ('a', '|u1')]", "(1,)", "a"), "no error");
+  std::string deep = "'|u1'";
+  for (int i = 0; i < 20; ++i) deep = "[('a', " + deep + ")]";
+  EXPECT_NE(refused(deep).find("fields nested less deep"), std::string::npos);
+  EXPECT_EQ(parse_error(records("[('a', '|u1')]", "(1,)", "a")),
+            "a.npy: holds records, expected an array of numbers");
 }
 
 TEST(Npy, HostileHeadersAreRefusedWithTheirByte) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <png.h>
 
+#include <bit>
 #include <cstdio>
 #include <cstring>
 
+#include "elbo/io/cursor.h"
 #include "elbo/io/gzip.h"
-#include "elbo/io/image.h"
+#include "elbo/io/picture_maker.h"
 
 namespace elbo {
 namespace {
@@ -50,28 +52,46 @@ class PngReader {
     png_set_user_limits(png_, 1u << 24, 1u << 24);
     png_set_chunk_cache_max(png_, 64);
     png_set_chunk_malloc_max(png_, 1u << 20);
+    // What says nothing of pixels is not looked at: libpng takes as much memory as EXIF claims.
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
     width = png_get_image_width(png_, info_);
     height = png_get_image_height(png_, info_);
     packed_row_bytes = png_get_rowbytes(png_, info_);
+    is_interlaced = png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE;
     png_set_expand(png_);  // palettes, 1, 2 and 4 bits, transparent colours
-    png_set_scale_16(png_);
+    if (std::endian::native == std::endian::little) png_set_swap(png_);  // of 16 bits
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
     channels = png_get_channels(png_, info_);
+    depth = png_get_bit_depth(png_, info_);
     row_bytes = png_get_rowbytes(png_, info_);
     return true;
   }
 
-  bool read_pixels(png_bytep* rows) {
+  bool read_row(png_bytep row) {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_read_row(png_, row, nullptr);
+    return true;
+  }
+
+  /// For interlaced pictures, whose rows are whole after several passes only.
+  bool read_image(png_bytep* rows) {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_read_image(png_, rows);
+    return true;
+  }
+
+  bool read_end() {
+    if (setjmp(png_jmpbuf(png_))) return false;
     png_read_end(png_, nullptr);
     return true;
   }
 
   uint64_t width = 0, height = 0, packed_row_bytes = 0, row_bytes = 0;
   size_t channels = 0;
+  int depth = 8;
+  bool is_interlaced = false;
 
  private:
   png_structp png_ = nullptr;
@@ -83,13 +103,38 @@ class PngReader {
        source.at, source.message);
 }
 
-/// [.., C + alpha] over white to [.., C].
-void lay_over_white(std::span<const uint8_t> in, size_t colours, std::span<uint8_t> out) {
-  for (size_t i = 0, o = 0; o < out.size(); i += colours + 1) {
-    unsigned alpha = in[i + colours];
-    for (size_t c = 0; c < colours; ++c, ++o) {
-      out[o] = static_cast<uint8_t>((in[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
+/// What the first chunk of that name holds; empty where there is none.
+std::span<const std::byte> find_chunk(std::span<const std::byte> bytes, std::string_view name) {
+  constexpr size_t kSignature = 8, kAround = 12;  // length and name before, CRC after
+  for (size_t at = kSignature; bytes.size() - at >= kAround;) {
+    Cursor in(bytes, "", at);
+    uint64_t length = in.big(4, "chunk");
+    if (length > bytes.size() - at - kAround) break;
+    if (as_text(in.take(4, "chunk")) == name) return in.take(length, "chunk");
+    at += static_cast<size_t>(length) + kAround;
+  }
+  return {};
+}
+
+void read_rows(PngReader& reader, const Source& source, std::string_view where,
+               PictureMaker& maker) {
+  Bytes row(static_cast<size_t>(reader.row_bytes));
+  for (uint64_t y = 0; y < reader.height; ++y) {
+    if (!reader.read_row(reinterpret_cast<png_bytep>(row.data()))) refuse(source, where);
+    maker.add(row);
+  }
+}
+
+void read_interlaced(PngReader& reader, const Source& source, std::string_view where,
+                     PictureMaker& maker) {
+  Bytes all(static_cast<size_t>(reader.row_bytes * reader.height));
+  std::vector<png_bytep> rows;
+  for (size_t y = 0; y < reader.height; ++y) {
+    rows.push_back(reinterpret_cast<png_bytep>(all.data() + y * reader.row_bytes));
+  }
+  if (!reader.read_image(rows.data())) refuse(source, where);
+  for (size_t y = 0; y < reader.height; ++y) {
+    maker.add(std::span(all).subspan(y * reader.row_bytes, reader.row_bytes));
   }
 }
 
@@ -99,35 +144,26 @@ bool is_png(std::span<const std::byte> head) {
   return as_text(head).starts_with(std::string_view("\x89PNG\r\n\x1A\n", 8));
 }
 
-Array parse_png(std::span<const std::byte> bytes, std::string_view where, int64_t max_pixels) {
+Picture parse_png(std::span<const std::byte> bytes, std::string_view where,
+                  const PictureOptions& options) {
   ELBO_CHECK(is_png(bytes), Code::data, "{}: not a PNG file: expected \\x89PNG at byte 0", where);
   Source source{.bytes = bytes};
   PngReader reader(source);
   ELBO_CHECK(reader.is_made(), Code::resource, "out of memory for libpng");
   if (!reader.read_header()) refuse(source, where);
-  uint64_t pixels = reader.width * reader.height;
-  ELBO_CHECK(pixels <= static_cast<uint64_t>(max_pixels), Code::data,
-             "{}: {} x {} pixels, more than the {} allowed", where, reader.width, reader.height,
-             max_pixels);
+  check_picture_size(where, reader.height, reader.width, !reader.is_interlaced, options);
   ELBO_CHECK(reader.packed_row_bytes * reader.height <= bytes.size() * kMaxInflation, Code::data,
              "{}: {} bytes cannot hold the {} x {} pixels claimed", where, bytes.size(),
              reader.width, reader.height);
-  Array all = make_array(DType::u8,
-                         {static_cast<int64_t>(reader.height), static_cast<int64_t>(reader.width),
-                          static_cast<int64_t>(reader.channels)},
-                         where);
-  ELBO_CHECK(all.data.size() == reader.row_bytes * reader.height, Code::data,
-             "{}: a PNG whose rows are not 8 bits a channel", where);
-  std::vector<png_bytep> rows(reader.height);
-  for (size_t y = 0; y < rows.size(); ++y) {
-    rows[y] = reinterpret_cast<png_bytep>(all.data.data() + y * reader.row_bytes);
-  }
-  if (!reader.read_pixels(rows.data())) refuse(source, where);
-  if (reader.channels % 2 == 1) return all;
-  size_t colours = reader.channels - 1;
-  Array out = make_array(DType::u8, {all.shape[0], all.shape[1], static_cast<int64_t>(colours)});
-  lay_over_white(all.as<uint8_t>(), colours, out.as<uint8_t>());
-  return out;
+  DType dtype = reader.depth == 16 ? DType::u16 : DType::u8;
+  ELBO_CHECK(reader.row_bytes == reader.width * reader.channels * dtype_size(dtype), Code::data,
+             "{}: a PNG whose rows are neither 8 nor 16 bits a channel", where);
+  PictureMaker maker(dtype, static_cast<int64_t>(reader.height), static_cast<int64_t>(reader.width),
+                     static_cast<int64_t>(reader.channels),
+                     exif_orientation(find_chunk(bytes, "eXIf")), options);
+  (reader.is_interlaced ? read_interlaced : read_rows)(reader, source, where, maker);
+  if (!reader.read_end()) refuse(source, where);
+  return maker.finish();
 }
 
 Bytes encode_png(const Array& image) {

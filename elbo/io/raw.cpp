@@ -6,56 +6,11 @@
 #include <cmath>
 #include <cstring>
 
+#include "elbo/io/array_visit.h"
 #include "elbo/io/gzip.h"
 
 namespace elbo {
 namespace {
-
-/// IEEE 754 half to single precision.
-float half_to_float(uint16_t half) {
-  uint32_t sign = uint32_t{half & 0x8000u} << 16, exponent = half >> 10 & 0x1F, part = half & 0x3FF;
-  if (exponent == 0) {  // zero and subnormal: part * 2^-24
-    float value = static_cast<float>(part) * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | wide << 23 | part << 13);
-}
-
-/// Calls f(span of T) with the array's elements.
-template <class F>
-auto visit(const Array& a, F f) {
-  switch (a.dtype) {
-    case DType::boolean:
-    case DType::u8:
-      return f(a.as<uint8_t>());
-    case DType::i8:
-      return f(a.as<int8_t>());
-    case DType::u16:
-    case DType::f16:
-    case DType::bf16:
-      return f(a.as<uint16_t>());
-    case DType::i16:
-      return f(a.as<int16_t>());
-    case DType::u32:
-      return f(a.as<uint32_t>());
-    case DType::i32:
-      return f(a.as<int32_t>());
-    case DType::u64:
-      return f(a.as<uint64_t>());
-    case DType::i64:
-      return f(a.as<int64_t>());
-    case DType::f32:
-      return f(a.as<float>());
-    case DType::f64:
-      break;
-  }
-  return f(a.as<double>());
-}
-
-bool is_float(DType t) {
-  return t == DType::f16 || t == DType::bf16 || t == DType::f32 || t == DType::f64;
-}
 
 /// All elements as f32 in an array of the given shape; what does not fit becomes an infinity.
 Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
@@ -65,7 +20,7 @@ Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
   }
   Array out = make_array(DType::f32, std::move(shape), where);
   auto to = out.as<float>();
-  visit(in, [&](auto from) {
+  visit_elements(in, [&](auto from) {
     for (size_t i = 0; i < to.size(); ++i) {
       if (in.dtype == DType::f16) {
         to[i] = half_to_float(static_cast<uint16_t>(from[i]));
@@ -81,28 +36,42 @@ Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
   return out;
 }
 
-[[noreturn]] void refuse(float value, size_t row, size_t column, std::string_view where) {
+/// "row 3, column 4 (from 0)" of a table, "[3, 10, 12] (from 0)" of images.
+std::string place_text(const std::vector<int64_t>& shape, size_t element, int64_t row) {
+  if (shape.size() == 2) {
+    return fmt::format("row {}, column {} (from 0)", row, element % static_cast<size_t>(shape[1]));
+  }
+  std::vector<int64_t> index(shape.size());
+  for (size_t d = shape.size(); d-- > 1; element /= static_cast<size_t>(shape[d])) {
+    index[d] = static_cast<int64_t>(element % static_cast<size_t>(shape[d]));
+  }
+  index[0] = row;
+  return shape_text(index) + " (from 0)";
+}
+
+[[noreturn]] void refuse(float value, const std::string& place, std::string_view where) {
   if (std::isnan(value)) {
     fail(Code::data,
-         "{}: NaN at row {}, column {} (from 0), expected a finite number\n"
+         "{}: NaN at {}, expected a finite number\n"
          "If NaN marks missing cells: --reader npy --reader.missing nan (for .npz: --reader npz)",
-         where, row, column);
+         where, place);
   }
   fail(Code::data,
-       "{}: {} at row {}, column {} (from 0), expected a finite number within 32-bit range\n"
+       "{}: {} at {}, expected a finite number within 32-bit range\n"
        "Remove the row or replace the value.",
-       where, value, row, column);
+       where, value, place);
 }
 
 void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
                   std::span<const int64_t> rows = {}) {
   auto x = set.x.as<float>();
-  auto width = static_cast<size_t>(set.x.shape[1]);
+  size_t width = x.size() / static_cast<size_t>(std::max<int64_t>(set.x.rows(), 1));
   for (size_t i = 0; i < x.size(); ++i) {
     if (std::isfinite(x[i])) continue;
     if (!std::isnan(x[i]) || !nan_is_missing) {
       size_t row = i / width;
-      refuse(x[i], rows.empty() ? row : static_cast<size_t>(rows[row]), i % width, where);
+      refuse(x[i], place_text(set.x.shape, i, rows.empty() ? static_cast<int64_t>(row) : rows[row]),
+             where);
     }
     if (set.mask.empty()) {
       set.mask = make_array(DType::u8, set.x.shape, where);
@@ -111,66 +80,6 @@ void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
     set.mask.as<uint8_t>()[i] = 0;
     x[i] = 0;
   }
-}
-
-/// [N, 3, H, W] to [N, H, W, 3].
-Array channels_last(const Array& in) {
-  auto n = static_cast<size_t>(in.shape[0]), c = static_cast<size_t>(in.shape[1]);
-  auto pixels = static_cast<size_t>(in.shape[2] * in.shape[3]);
-  Array out{in.dtype, {in.shape[0], in.shape[2], in.shape[3], in.shape[1]}, Bytes(in.data.size())};
-  for (size_t i = 0; i < n; ++i) {
-    const std::byte* from = in.data.data() + i * c * pixels;
-    std::byte* to = out.data.data() + i * c * pixels;
-    for (size_t channel = 0; channel < c; ++channel) {
-      for (size_t p = 0; p < pixels; ++p) to[p * c + channel] = from[channel * pixels + p];
-    }
-  }
-  return out;
-}
-
-bool is_channels(int64_t d) { return d == 1 || d == 3; }
-
-bool is_image(const Array& a) {
-  if (a.dtype != DType::u8) return false;
-  return a.shape.size() == 3 ||
-         (a.shape.size() == 4 && (is_channels(a.shape[3]) || is_channels(a.shape[1])));
-}
-
-std::vector<int64_t> to_integers(const Array& a) {
-  return visit(a, [](auto from) { return std::vector<int64_t>(from.begin(), from.end()); });
-}
-
-/// The distinct values in order, or nothing when there are more than kMaxClasses.
-std::optional<std::vector<int64_t>> find_classes(std::vector<int64_t> values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-  if (values.size() > kMaxClasses) return std::nullopt;
-  return values;
-}
-
-Array class_indices(const std::vector<int64_t>& values, const std::vector<int64_t>& classes) {
-  Array out = make_array(DType::i64, {static_cast<int64_t>(values.size())});
-  auto to = out.as<int64_t>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    to[i] = std::lower_bound(classes.begin(), classes.end(), values[i]) - classes.begin();
-  }
-  return out;
-}
-
-void check_label_shape(const Labels& labels, const RawSet& set) {
-  const auto& shape = labels.values.shape;
-  bool flat = shape.size() == 1 || (shape.size() == 2 && shape[1] == 1);
-  ELBO_CHECK(flat && shape[0] == set.x.rows(), Code::data,
-             "{}: labels of shape {} for {} examples, expected [{}]", labels.where,
-             shape_text(shape), set.x.rows(), set.x.rows());
-}
-
-Array float_targets(const Labels& labels) {
-  RawSet column;
-  column.x = to_float(labels.values, {labels.values.rows(), 1}, labels.where);
-  check_finite(column, labels.where, false);
-  column.x.shape.pop_back();
-  return std::move(column.x);
 }
 
 }  // namespace
@@ -214,57 +123,30 @@ Bytes content_head(std::span<const std::byte> head) {
   return is_gzip(head) ? gunzip_head(head, 4096) : Bytes(head.begin(), head.end());
 }
 
-void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes) {
-  Array array{dtype, shape, {}};
-  if (shape.size() <= 2 || is_image(array)) return;
-  notes.push_back(fmt::format(
-      "{} {} is read as {} columns; images are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255",
-      dtype_name(dtype), shape_text(shape), array.size() / shape[0]));
-}
-
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
                           std::vector<std::string>* notes, std::span<const int64_t> rows) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
-  if (!is_image(array)) {
-    int64_t n = array.shape[0];
-    if (notes) note_shape(array.dtype, array.shape, *notes);
-    int64_t width = array.size() / n;
-    set.x = to_float(std::move(array), {n, width}, where);
+  if (notes) note_shape(array.dtype, array.shape, *notes);
+  bool images = is_image(array.dtype, array.shape);
+  if (images) {
+    array = channels_last(std::move(array));
+  } else {
+    array.shape = {array.shape[0], array.size() / array.shape[0]};
+  }
+  if (images && (array.dtype == DType::u8 || array.dtype == DType::boolean)) {
+    if (array.dtype == DType::boolean) {
+      for (uint8_t& v : array.as<uint8_t>()) v = v != 0;
+    }
+    array.dtype = DType::u8;
+    set.x = std::move(array);
+  } else {
+    std::vector<int64_t> shape = array.shape;
+    set.x = to_float(std::move(array), std::move(shape), where);
     check_finite(set, where, nan_is_missing, rows);
-    return "table";
   }
-  if (array.shape.size() == 4 && !is_channels(array.shape[3])) {
-    if (array.shape[1] == 1) {
-      array.shape.erase(array.shape.begin() + 1);
-    } else {
-      array = channels_last(array);
-    }
-  }
-  if (array.shape.size() == 4 && array.shape[3] == 1) array.shape.pop_back();
-  set.x = std::move(array);
-  return "image";
-}
-
-void fill_labels(RawData& data, const Labels& train, const Labels& test) {
-  check_label_shape(train, data.train);
-  bool has_test = data.test && !test.values.shape.empty();
-  if (has_test) check_label_shape(test, *data.test);
-  bool whole = !is_float(train.values.dtype) && (!has_test || !is_float(test.values.dtype));
-  if (whole) {
-    auto train_values = to_integers(train.values), all = train_values;
-    auto test_values = has_test ? to_integers(test.values) : std::vector<int64_t>{};
-    all.insert(all.end(), test_values.begin(), test_values.end());
-    if (auto classes = find_classes(std::move(all))) {
-      for (int64_t c : *classes) data.label_names.push_back(fmt::format("{}", c));
-      data.train.y = class_indices(train_values, *classes);
-      if (has_test) data.test->y = class_indices(test_values, *classes);
-      return;
-    }
-  }
-  data.train.y = float_targets(train);
-  if (has_test) data.test->y = float_targets(test);
+  return images ? "image" : "table";
 }
 
 void check_same_shape(const RawData& data, std::string_view test, std::string_view train) {
@@ -277,12 +159,13 @@ void check_same_shape(const RawData& data, std::string_view test, std::string_vi
              shape_text(event(data.train)), dtype_name(data.train.x.dtype), train);
 }
 
-std::vector<Path> list_folder(const Path& folder) {
+std::vector<Path> list_folder(const Path& folder, bool with_hidden) {
   std::vector<Path> out;
   std::error_code error;
   for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().filename().string()[0] != '.') out.push_back(it->path());
+    bool hidden = it->path().filename().string()[0] == '.';
+    if (with_hidden || !hidden) out.push_back(it->path());
   }
   std::sort(out.begin(), out.end());
   return out;

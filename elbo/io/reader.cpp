@@ -168,7 +168,9 @@ RawData read_data(const Path& path, const Part& reader, const ReadRequest& reque
   bool by_name = make_shipped_reader({})->accepts(path, {});
   bool may_be_name = reader.type == "auto" || reader.type == "shipped";
   if (!(by_name && may_be_name) && reader.type != "shipped") check_path(path);
-  return chosen->read(path, request);
+  RawData out = chosen->read(path, request);
+  take_as_images(out, request, path.string());
+  return out;
 }
 
 }  // namespace elbo

@@ -8,6 +8,7 @@
 
 #include "elbo/core/family.h"
 #include "elbo/io/array.h"
+#include "elbo/io/value_range.h"
 
 namespace elbo {
 
@@ -15,8 +16,8 @@ class FileRows;
 
 /// Examples as they stand in a file, before anything is done to them.
 struct RawSet {
-  Array x;     ///< images u8 [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
-  Array mask;  ///< u8 [N, D], 1 = present; empty when nothing is missing. x is 0 where missing.
+  Array x;     ///< images u8 or f32, [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
+  Array mask;  ///< u8, as x; 1 = present; empty when nothing is missing. x is 0 where missing.
   Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
   /// [N] what the source calls each example: the cells of its id column, the names of its files.
   /// Empty when it has no names.
@@ -37,9 +38,11 @@ struct ColumnReport {
 
 /// What a reader makes of a path.
 struct RawData {
-  std::string name;    ///< short name for the run: "mnist", the file's stem
-  std::string format;  ///< the reader's name
-  std::string kind;    ///< "image" (x is u8 with height and width) or "table"
+  std::string name;        ///< short name for the run: "mnist", the file's stem
+  std::string format;      ///< the reader's name
+  std::string kind;        ///< "image" (x has height and width) or "table"
+  ValueRange range = {};   ///< images: black and white, in x's own units
+  std::string alpha = {};  ///< pictures: what was done with alpha, alpha_names(); "" without any
   RawSet train;
   std::optional<RawSet> test;             ///< where the source has a test set of its own
   std::vector<std::string> column_names;  ///< tables: D names; empty when there are none
@@ -68,6 +71,15 @@ struct ReadRequest {
   /// "none").
   std::vector<std::string> features = {}, drop = {};
   std::string id = {};
+  /// The shape of images that the numbers of an example make: {H, W}, {H, W, C}, or {C, H, W} where
+  /// the colours come one after another; C is 1 or 3. Empty: an array's own shape says.
+  std::vector<int64_t> image = {};
+  bool as_table = false;  ///< arrays are tables whatever their shape
+  /// What a model knows, and its data must keep: black and white, what is done with alpha, the
+  /// names of the classes in order.
+  std::optional<ValueRange> range = {};
+  std::string alpha = {};
+  std::vector<std::string> labels = {};
   /// Bytes of x up to which a set is held in memory. Larger ones stay on disk where the reader can
   /// fetch their rows from there: npy, idx and csv.
   uint64_t in_memory = UINT64_MAX;

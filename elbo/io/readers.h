@@ -37,9 +37,16 @@ struct CsvOptions {
 /// Options of "image-folder".
 struct ImageOptions {
   std::vector<int64_t> resize;
+  std::string alpha = "auto";
+  bool skip_bad = false;
   void fields(Fields& f) {
     f("resize", resize, "height and width to which every picture is brought; empty: as they are",
       between(1, 16384));
+    f("alpha", alpha,
+      "what is made of transparent parts: laid over white or black, or alpha itself as a grey "
+      "picture; auto takes the first of these on which anything is to be seen",
+      {"auto", "white", "black", "itself"});
+    f("skip_bad", skip_bad, "leave out pictures that cannot be read");
   }
 };
 

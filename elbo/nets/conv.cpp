@@ -40,9 +40,10 @@ std::vector<ImageSize> image_sizes(const ConvOptions& o, ImageSize first) {
                    (last.width + 2 * padding - o.kernel) / o.stride + 1};
     bool fits = last.height + 2 * padding >= o.kernel && last.width + 2 * padding >= o.kernel;
     ELBO_CHECK(fits, Code::usage,
-               "conv: {} layers with kernel {} and stride {} are too many for images of {}x{}\nUse "
-               "fewer channels, a smaller kernel, or the mlp network.",
-               o.channels.size(), o.kernel, o.stride, first.height, first.width);
+               "conv: {} layers with kernel {} and stride {} are too many for images of {}x{}, for "
+               "which there is room for {}\nName fewer channels, or use the mlp network: "
+               "--encoder mlp",
+               o.channels.size(), o.kernel, o.stride, first.height, first.width, sizes.size() - 1);
     sizes.push_back(next);
   }
   return sizes;
@@ -186,10 +187,9 @@ class ConvDecoder : public Network {
 std::shared_ptr<Network> make_conv(const ConvOptions& options, const NetworkContext& context,
                                    Rng& rng) {
   if (context.in.size() == 3) return std::make_shared<ConvEncoder>(options, context, rng);
-  ELBO_CHECK(
-      context.out.size() == 4, Code::usage,
-      "conv: this data has no height and width\nUse the mlp network. Arrays are images where they "
-      "are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255.");
+  ELBO_CHECK(context.out.size() == 4, Code::usage,
+             "conv: this data has no height and width\nUse the mlp network, or say what images the "
+             "columns make: --image 28x28");
   return std::make_shared<ConvDecoder>(options, context, rng);
 }
 

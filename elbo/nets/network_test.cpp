@@ -278,14 +278,13 @@ TEST(Conv, NamesWhatDoesNotFit) {
     return error_of([&] { networks().make("conv", context, rng); });
   };
   std::string small_image =
-      "usage: conv: 2 layers with kernel 4 and stride 2 are too many for images of 3x30\nUse fewer "
-      "channels, a smaller kernel, or the mlp network.";
+      "usage: conv: 2 layers with kernel 4 and stride 2 are too many for images of 3x30, for "
+      "which there is room for 1\nName fewer channels, or use the mlp network: --encoder mlp";
   EXPECT_EQ(made({{1, 3, 30}, {5}}), small_image);
   EXPECT_EQ(made({{5}, {1, 1, 3, 30}, true}), small_image);
   std::string table =
-      "usage: conv: this data has no height and width\nUse the mlp network. Arrays are images "
-      "where they "
-      "are u8 [N, H, W] or [N, H, W, 3], bytes from 0 to 255.";
+      "usage: conv: this data has no height and width\nUse the mlp network, or say what "
+      "images the columns make: --image 28x28";
   EXPECT_EQ(made({{7}, {5}}), table);
   EXPECT_EQ(made({{5}, {1, 7}, true}), table);
 }

@@ -93,8 +93,8 @@ Figure compared_reconstructions(const std::vector<Run>& runs, const std::vector<
   std::vector<Strip> strips;
   for (size_t i = 0; i < runs.size(); ++i) {
     Reconstruction found = reconstruct(runs[i], data, rows);
-    if (i == 0) strips.push_back({"original", "", to_pictures(found.x)});
-    strips.push_back({names[i], "", to_pictures(found.result)});
+    if (i == 0) strips.push_back({"original", "", to_pictures(found.x, data.schema().range)});
+    strips.push_back({names[i], "", to_pictures(found.result, data.schema().range)});
   }
   return {"reconstructions",
           fmt::format("Examples of the {} split and the decoder means of each run.", split),

@@ -94,18 +94,42 @@ ConfigLayer environment_layer() {
 
 namespace {
 
-/// The share of values of the first rows that lie within a tenth of either end of 0..255.
+/// Whether all values are one of two: black and white, or 0 and 1 in a table.
+bool is_binary(const Dataset& data) {
+  const Schema& schema = data.schema();
+  const ValueRange ends = schema.kind == "image" ? schema.range : ValueRange{0, 1};
+  int64_t some = rows_at_once(schema, 1024);
+  for (int64_t begin = 0; begin < data.size(); begin += some) {
+    std::vector<int64_t> rows(static_cast<size_t>(std::min(some, data.size() - begin)));
+    std::iota(rows.begin(), rows.end(), begin);
+    Batch batch = data.get(rows);
+    Tensor known = (batch.x == ends.lo).logical_or(batch.x == ends.hi);
+    if (batch.mask.defined()) known = known.logical_or(batch.mask == 0);
+    if (!known.all().item<bool>()) return false;
+  }
+  return true;
+}
+
+/// The share of values of the first rows that lie within a tenth of black or white.
 double share_at_extremes(const Dataset& data) {
+  const ValueRange& range = data.schema().range;
+  double tenth = 0.1 * (range.hi - range.lo);
   std::vector<int64_t> rows(
       static_cast<size_t>(std::min(data.size(), rows_at_once(data.schema(), 500))));
   std::iota(rows.begin(), rows.end(), 0);
   Tensor x = data.get(rows).x;
-  return (x < 25.5).logical_or(x > 229.5).to(at::kFloat).mean().item<double>();
+  return (x < range.lo + tenth)
+      .logical_or(x > range.hi - tenth)
+      .to(at::kFloat)
+      .mean()
+      .item<double>();
 }
 
-std::string preset_for(const Schema& schema, const Dataset& train, std::vector<std::string>& why) {
+std::string preset_for(const Schema& schema, const Dataset& train, bool binary,
+                       std::vector<std::string>& why) {
   if (schema.kind == "table") {
-    why.push_back("a table of numbers: dense networks on standardised columns");
+    why.push_back(binary ? "a table of zeros and ones: dense networks and a bernoulli likelihood"
+                         : "a table of numbers: dense networks on standardised columns");
     return "table";
   }
   bool is_small = schema.shape[1] <= 32 && schema.shape[2] <= 32;
@@ -117,13 +141,30 @@ std::string preset_for(const Schema& schema, const Dataset& train, std::vector<s
                     100 * share));
     return "vae";
   }
-  why.push_back("images with shades or colours: convolutions and a gaussian likelihood");
+  why.push_back(binary ? "images of black and white: convolutions and a bernoulli likelihood"
+                       : "images with shades or colours: convolutions and a gaussian likelihood");
   return "image";
 }
 
-}  // namespace
-
-namespace {
+/// The network of the preset `image` halves both sides with each convolution, and cannot halve 1:
+/// fewer convolutions, or dense layers alone, for pictures that are narrower.
+void fit_encoder(const Schema& schema, Value& model, std::vector<std::string>& why) {
+  std::vector<int64_t> channels = model["encoder"].at("channels").as_integers();
+  int64_t side = std::min(schema.shape[1], schema.shape[2]);
+  size_t fit = 0;
+  for (; fit < channels.size() && side > 1; side /= 2) ++fit;
+  if (fit == channels.size()) return;
+  if (fit == 0) {
+    model["encoder"] = Part("mlp").to_value();
+    why.push_back(fmt::format("{}: one pixel wide, so dense layers instead of convolutions",
+                              schema.shape_text()));
+    return;
+  }
+  channels.resize(fit);
+  model["encoder"]["channels"] = Value::list(channels);
+  why.push_back(fmt::format("{}: so narrow that {} fit", schema.shape_text(),
+                            counted(static_cast<int64_t>(fit), "convolution")));
+}
 
 constexpr int64_t kTableSteps = 6000, kImageSteps = 2000;
 constexpr int64_t kManyRows = 5000;  // from which a table may have more than 8 latent dimensions
@@ -144,9 +185,15 @@ void set_length(const Schema& schema, int64_t rows, Value& train, std::vector<st
 
 ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upper,
                     std::vector<std::string>& why) {
-  std::string preset = preset_for(schema, train, why);
+  const bool binary = is_binary(train);
+  const std::string preset = preset_for(schema, train, binary, why);
   Value values = find_preset(preset).values;
   bool is_image = schema.kind == "image";
+  if (preset != "vae" && binary) {
+    values["model"]["likelihood"] = "bernoulli";
+    values["data"]["transform"] = is_image ? Value::List{"unit"} : Value::List{};
+  }
+  if (preset == "image") fit_encoder(schema, values["model"], why);
   if (!is_image) {
     int64_t most = train.size() < kManyRows ? 8 : 16;
     int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, most);
@@ -154,13 +201,13 @@ ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upp
     why.push_back(fmt::format("{}: {}", counted(schema.size(), "column"),
                               counted(latent, "latent dimension")));
   }
-  const Value* likelihood = upper.find_path("model.likelihood");
-  if (likelihood) {  // the transform follows the likelihood that was asked for
-    Value chosen = merge(values, upper);
-    std::string type = Part::from_value(*chosen.find_path("model.likelihood")).type;
-    if (type != "gaussian") values["model"]["linear"] = false;
+  Value chosen = merge(values, upper);
+  std::string type = Part::from_value(*chosen.find_path("model.likelihood")).type;
+  if (type != "gaussian") values["model"]["linear"] = false;
+  if (upper.find_path("model.likelihood")) {  // the transform follows what was asked for
     bool bounded = type == "bernoulli" || type == "continuous-bernoulli";
     Value::List steps = {is_image ? "unit" : bounded ? "min-max" : "standardise"};
+    if (!is_image && bounded && binary) steps.clear();
     if (is_image && type == "bernoulli" && schema.shape[0] == 1) steps.push_back("binarise");
     values["data"]["transform"] = steps;
   }

@@ -11,8 +11,10 @@ constexpr int64_t kBlocks = 2;
 
 int64_t columns_of(const Scene& scene) { return strip_columns(scene.run.trained.schema.shape[2]); }
 
-Array some(const Tensor& x, int64_t first, int64_t n) {
-  return to_pictures(x.narrow(0, first, std::min(n, x.size(0) - first)));
+const ValueRange& range_of(const Scene& scene) { return scene.run.trained.schema.range; }
+
+Array some(const Scene& scene, const Tensor& x, int64_t first, int64_t n) {
+  return to_pictures(x.narrow(0, first, std::min(n, x.size(0) - first)), range_of(scene));
 }
 
 /// The name of a row's class, or "row 17".
@@ -48,9 +50,9 @@ Figure reconstruction_figure(const Scene& scene) {
   Tensor draws = decode(scene.run, mean.z, drawn("sample", scene.run.config.seed));
   std::vector<Strip> strips;
   for (int64_t first = 0; first < mean.x.size(0); first += columns) {
-    strips.push_back({"original", "", some(mean.x, first, columns), first > 0});
-    strips.push_back({"decoder mean", "", some(mean.result, first, columns)});
-    strips.push_back({"likelihood sample", "", some(draws, first, columns)});
+    strips.push_back({"original", "", some(scene, mean.x, first, columns), first > 0});
+    strips.push_back({"decoder mean", "", some(scene, mean.result, first, columns)});
+    strips.push_back({"likelihood sample", "", some(scene, draws, first, columns)});
   }
   return {"reconstructions",
           fmt::format("Examples of the {} split, evenly spaced. Below each: the mean of p(x|z) at "
@@ -68,9 +70,9 @@ std::vector<Figure> sample_figures(const Scene& scene) {
   Samples means = sample(scene.run, options);
   Tensor draws = decode(scene.run, means.z, drawn("sample", options.seed));
   return {{"samples_mean", "Decoder means: z drawn from the prior, shown is the mean of p(x|z).",
-           "", picture_grid(means.x, columns)},
+           "", picture_grid(means.x, range_of(scene), columns)},
           {"samples_drawn", "Likelihood samples: the same z, shown is a draw from p(x|z).", "",
-           picture_grid(draws, columns)}};
+           picture_grid(draws, range_of(scene), columns)}};
 }
 
 Figure interpolation_figure(const Scene& scene) {
@@ -85,7 +87,7 @@ Figure interpolation_figure(const Scene& scene) {
     Tensor row = at::cat({ways.x_from[p].unsqueeze(0), ways.x[p], ways.x_to[p].unsqueeze(0)});
     strips.push_back(
         {fmt::format("{} to {}", row_text(scene, ways.from[i]), row_text(scene, ways.to[i])), "",
-         to_pictures(row)});
+         to_pictures(row, range_of(scene))});
   }
   StripOptions layout;
   layout.heads = {"original"};
@@ -110,8 +112,8 @@ Figure traversal_figure(const Scene& scene) {
   std::vector<Strip> strips;
   for (int64_t d = 0; d < found.x.size(0); ++d) {
     int64_t dim = found.dims[static_cast<size_t>(d)];
-    strips.push_back(
-        {fmt::format("z{}", dim), dimension_text(scene, dim), to_pictures(found.x[d])});
+    strips.push_back({fmt::format("z{}", dim), dimension_text(scene, dim),
+                      to_pictures(found.x[d], range_of(scene))});
   }
   StripOptions layout;
   for (double v : found.positions) layout.heads.push_back(fmt::format("{:+.1f}", v));
@@ -147,7 +149,7 @@ Figure manifold_figure(const Scene& scene) {
       fmt::format("The latent plane decoded, z0 to the right and z1 upwards, {}: decoder means.",
                   variational ? "at even quantiles of the prior N(0, 1)"
                               : "evenly over the data's latents"),
-      "", image_grid(to_pictures(decode(scene.run, z)), n, 0)};
+      "", image_grid(to_pictures(decode(scene.run, z), range_of(scene)), n, 0)};
 }
 
 }  // namespace elbo

@@ -9,6 +9,7 @@
 #include "elbo/io/idx.h"
 #include "elbo/io/npy.h"
 #include "elbo/io/safetensors.h"
+#include "elbo/io/zip.h"
 #include "elbo/tasks/history.h"
 #include "elbo/tasks/report.h"
 
@@ -118,6 +119,31 @@ Inspection inspect_data(const Path& path) {
   return out;
 }
 
+/// Whether an .npy file, or one in an .npz, holds texts or records rather than numbers.
+bool holds_more_than_numbers(std::span<const std::byte> npy, uint64_t size,
+                             const std::string& where) {
+  return npy_kind(parse_npy_header(npy, size, where)) != NpyKind::numbers;
+}
+
+/// The entries of an .npz: numbers as arrays, others by what they hold.
+void add_npz(Inspection& out, const Bytes& bytes, const std::string& where) {
+  ZipFile zip(bytes, where);
+  NamedArrays arrays;
+  for (const ZipEntry& entry : zip.entries()) {
+    Bytes npy = zip.extract(entry);
+    NpyHeader header =
+        parse_npy_header(npy, npy.size(), fmt::format("{}: entry '{}'", where, entry.name));
+    std::string name = Path(entry.name).replace_extension().string();
+    if (npy_kind(header) == NpyKind::numbers) {
+      arrays.emplace_back(name, Array{header.fields[0].dtype, header.shape, {}});
+    } else {
+      const char* what = header.is_record ? "records" : "texts";
+      fact(out, name, fmt::format("{} {}", what, shape_text(header.shape)));
+    }
+  }
+  add_arrays(out, arrays);
+}
+
 /// A table of text: what each column holds.
 Inspection inspect_csv(std::string text, const std::string& where) {
   CsvTable table = parse_csv(std::move(text), where);
@@ -169,6 +195,7 @@ Inspection inspect_file(const Path& path) {
   };
   Bytes head(static_cast<size_t>(std::min<uint64_t>(file.size(), kMaxArrayHeader)));
   file.read(0, head);
+  if (is_npy(head) && holds_more_than_numbers(head, file.size(), where)) return inspect_data(path);
   if (is_npy(head)) return arrays("NumPy array", array(npy_layout(head, file.size(), where)));
   if (is_idx(head)) return arrays("IDX array", array(idx_layout(head, file.size(), where)));
   Bytes bytes = read_file(path);
@@ -176,7 +203,12 @@ Inspection inspect_file(const Path& path) {
   bool is_zip = as_text(bytes).starts_with("PK");
   if (is_npy(bytes)) return arrays("NumPy array", {{"array", parse_npy(bytes, where)}});
   if (is_idx(bytes)) return arrays("IDX array", {{"array", parse_idx(bytes, where)}});
-  if (is_zip) return arrays("NumPy archive", parse_npz(bytes, where));
+  if (is_zip) {
+    fact(out, "kind", "NumPy archive");
+    fact(out, "size", bytes_text(size));
+    add_npz(out, bytes, where);
+    return out;
+  }
   if (path.extension() == ".safetensors") {
     TensorFile file = parse_safetensors(bytes, where);
     for (const auto& [key, text] : file.metadata) fact(out, key, text);

@@ -10,8 +10,8 @@
 namespace elbo {
 
 /// Using a trained model. Everything that comes out as x is in the units of the data as stored,
-/// f32 on the CPU: images in 0..255 (not rounded), tables in their columns' own units. Each call is
-/// a function of the run, the data and the seed alone; work is done in batches.
+/// f32 on the CPU: images in their range (not rounded), tables in their columns' own units. Each
+/// call is a function of the run, the data and the seed alone; work is done in batches.
 
 struct DecodeOptions {
   std::string decode = "mean";

@@ -84,7 +84,7 @@ TEST(Output, RefusesUnknownFormatsAndPicturesOfTables) {
 
 TEST(Output, APictureComesBackAsWritten) {
   Output out = latents();
-  out.picture = picture_grid(at::arange(48, at::kFloat).view({3, 1, 4, 4}) * 5, 3);
+  out.picture = picture_grid(at::arange(48, at::kFloat).view({3, 1, 4, 4}) * 5, {}, 3);
   Path path = test_folder() / "grid.png";
   write_output(path, out, false);
   Array back = parse_png(read_file(path), "grid.png");
@@ -115,19 +115,34 @@ TEST(Latents, RefusesAnotherNumberOfDimensionsAndText) {
 }
 
 TEST(Pictures, RoundAndStayWithinBytes) {
-  Array p = to_pictures(at::tensor({-7.0, 0.4, 99.6, 300.0}, at::kFloat).view({1, 1, 2, 2}));
+  Array p = to_pictures(at::tensor({-7.0, 0.4, 99.6, 300.0}, at::kFloat).view({1, 1, 2, 2}), {});
   EXPECT_EQ(p.shape, (std::vector<int64_t>{1, 2, 2, 1}));
   EXPECT_EQ(std::vector<uint8_t>(p.as<uint8_t>().begin(), p.as<uint8_t>().end()),
             (std::vector<uint8_t>{0, 0, 100, 255}));
 }
 
+TEST(Pictures, BlackAndWhiteAreTheEndsOfTheRange) {
+  for (ValueRange range : {ValueRange{0, 1}, {-1, 1}, {0, 16}, {29000, 32000}}) {
+    double middle = (range.lo + range.hi) / 2, beyond = range.hi + (range.hi - range.lo);
+    Tensor x = at::tensor({range.lo, range.hi, middle, beyond}, at::kFloat).view({1, 1, 2, 2});
+    Array p = to_pictures(x, range);
+    EXPECT_EQ(p.as<uint8_t>()[0], 0);
+    EXPECT_EQ(p.as<uint8_t>()[1], 255);
+    EXPECT_NEAR(p.as<uint8_t>()[2], 127.5, 0.6);
+    EXPECT_EQ(p.as<uint8_t>()[3], 255);
+    Array grid = paired_grid(x, x, range, 2);
+    EXPECT_EQ(grid.as<uint8_t>()[3], 128) << "a gap is grey in any units";
+  }
+}
+
 TEST(Pictures, LargeOnesAreMadeSmallerInProportion) {
-  EXPECT_EQ(to_pictures(at::zeros({2, 3, 300, 150})).shape, (std::vector<int64_t>{2, 128, 64, 3}));
+  EXPECT_EQ(to_pictures(at::zeros({2, 3, 300, 150}), {}).shape,
+            (std::vector<int64_t>{2, 128, 64, 3}));
 }
 
 TEST(Pictures, EachIsAboveItsPartner) {
   Tensor above = at::arange(3, at::kFloat).view({3, 1, 1, 1}) * 10, below = above + 100;
-  Array grid = paired_grid(above, below, 2);
+  Array grid = paired_grid(above, below, {}, 2);
   ASSERT_EQ(grid.shape, (std::vector<int64_t>{7, 3, 1}));
   auto at = [&](size_t y, size_t x) { return int(grid.as<uint8_t>()[y * 3 + x]); };
   EXPECT_EQ(at(0, 2), 10);

@@ -34,9 +34,10 @@ Array made_smaller(const Array& pictures, int64_t largest) {
 
 }  // namespace
 
-Array to_pictures(const Tensor& x, int64_t largest) {
+Array to_pictures(const Tensor& x, const ValueRange& range, int64_t largest) {
   Tensor flat = x.reshape({-1, x.size(-3), x.size(-2), x.size(-1)});
   if (flat.size(1) != 1 && flat.size(1) != 3) flat = flat.mean(1, true);
+  if (range != ValueRange{}) flat = (flat - range.lo) * (255 / (range.hi - range.lo));
   Tensor bytes = flat.nan_to_num(0).round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1});
   return made_smaller(to_array(bytes), largest);
 }
@@ -53,13 +54,15 @@ int64_t grid_columns(int64_t picture_width, int64_t n) {
   return std::clamp<int64_t>(fit, 1, std::max<int64_t>(n, 1));
 }
 
-Array picture_grid(const Tensor& x, int64_t columns, int64_t scale) {
-  Array pictures = to_pictures(x);
+Array picture_grid(const Tensor& x, const ValueRange& range, int64_t columns, int64_t scale) {
+  Array pictures = to_pictures(x, range);
   if (columns <= 0) columns = grid_columns(pictures.shape[2], pictures.rows());
   return image_grid(pictures, columns, 1, scale, kGapColour);
 }
 
-Array paired_grid(const Tensor& above, const Tensor& below, int64_t columns, int64_t scale) {
+Array paired_grid(const Tensor& above, const Tensor& below, const ValueRange& range,
+                  int64_t columns, int64_t scale) {
+  const double gap = range.lo + (range.hi - range.lo) * kGapColour / 255;
   columns = std::min(columns, above.size(0));
   std::vector<Tensor> rows;
   for (int64_t first = 0; first < above.size(0); first += columns) {
@@ -67,10 +70,10 @@ Array paired_grid(const Tensor& above, const Tensor& below, int64_t columns, int
     std::vector<int64_t> rest = above.sizes().vec();
     rest[0] = columns - n;
     for (const Tensor& x : {above, below}) {
-      rows.push_back(at::cat({x.narrow(0, first, n), at::full(rest, kGapColour, x.options())}));
+      rows.push_back(at::cat({x.narrow(0, first, n), at::full(rest, gap, x.options())}));
     }
   }
-  return picture_grid(at::cat(rows), columns, scale);
+  return picture_grid(at::cat(rows), range, columns, scale);
 }
 
 int64_t viewing_scale(const Tensor& x) { return std::max<int64_t>(1, 56 / x.size(-1)); }

@@ -36,6 +36,13 @@ void settle_for_autoencoder(ResolvedConfig& resolved) {
   resolved.origins["train.stop_on"] = "model";
 }
 
+/// Where nothing is held out nothing can be watched, unless somebody asked for it.
+void settle_without_validation(ResolvedConfig& resolved) {
+  if (resolved.origins["train.patience"] != "data") return;
+  resolved.config.train.patience = 0;
+  resolved.values["train"]["patience"] = int64_t{0};
+}
+
 /// A model that maximises a bound of K draws is watched and measured by that bound.
 void settle_for_bound(ResolvedConfig& resolved) {
   const int64_t samples = bound_samples(resolved.config.objective);
@@ -98,6 +105,7 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
   plan.fresh.model->to(parse_device(config.device));
   settle_for_bound(plan.resolved);
+  if (!plan.data.valid) settle_without_validation(plan.resolved);
   make_players(config.objective, plan.fresh.model);  // refuses what does not go together
   plan.precision = precision_for(config.train.precision);
   plan.by_operators = why_not_kernels(*plan.fresh.model);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tasks/run.h"
+#include "elbo/tasks/latent.h"
 
 #include <gtest/gtest.h>
 
@@ -125,9 +126,78 @@ TEST(MakePlan, SaysThatAnArrayOfNumbersIsReadAsATable) {
   Path path = test_folder() / "floats.npy";
   write_file(path, encode_npy(make_array(DType::f32, {20, 4, 5})));
   std::string data = fmt::format("data.path = '{}'\n", path.string());
-  EXPECT_TRUE(has(plan_of(data).why, "f32 [20, 4, 5] is read as 20 columns; images are u8"));
-  EXPECT_NE(error_of([&] { plan_of(data + "model.encoder = 'conv'"); }).find("u8 [N, H, W]"),
+  EXPECT_TRUE(has(plan_of(data).why,
+                  "f32 [20, 4, 5] is read as 20 columns; if they are "
+                  "images: --image 4x5"));
+  EXPECT_NE(error_of([&] { plan_of(data + "model.encoder = 'conv'"); }).find("--image 28x28"),
             std::string::npos);
+}
+
+/// The plan for an array and nothing said.
+Plan plan_for(const Array& array, const std::string& more = "") {
+  Path path = test_folder() / "planned.npy";
+  write_file(path, encode_npy(array));
+  return plan_of(fmt::format("data.path = '{}'\n{}", path.string(), more));
+}
+
+Array noise_of(DType dtype, std::vector<int64_t> shape, uint64_t below) {
+  Array out = make_array(dtype, std::move(shape));
+  Rng rng(3, "noise");
+  for (uint8_t& v : out.as<uint8_t>()) v = static_cast<uint8_t>(rng.below(below));
+  return out;
+}
+
+TEST(MakePlan, ZerosAndOnesGetABernoulliLikelihood) {
+  Plan table = plan_for(noise_of(DType::boolean, {40, 12}, 2));
+  EXPECT_EQ(table.resolved.config.model.likelihood.type, "bernoulli");
+  EXPECT_TRUE(table.resolved.config.data.transform.empty());
+  EXPECT_TRUE(has(table.why, "a table of zeros and ones"));
+  Plan asked = plan_for(noise_of(DType::boolean, {40, 12}, 2), "model.likelihood = 'gaussian'");
+  EXPECT_EQ(asked.resolved.config.data.transform[0].type, "standardise");
+  Plan threes = plan_for(noise_of(DType::u8, {40, 12}, 3));
+  EXPECT_EQ(threes.resolved.config.model.likelihood.type, "gaussian");
+  Plan small = plan_for(noise_of(DType::boolean, {40, 9, 9}, 2));
+  EXPECT_EQ(small.resolved.config.model.likelihood.type, "bernoulli");
+  Plan large = plan_for(noise_of(DType::boolean, {40, 40, 40}, 2));
+  EXPECT_EQ(large.resolved.config.model.likelihood.type, "bernoulli");
+  EXPECT_EQ(large.resolved.config.model.encoder.type, "conv");
+}
+
+// Sides of 1, under 8, odd, and far from square: the default takes them all and gives them back.
+TEST(MakePlan, TheDefaultFitsPicturesOfAnySize) {
+  for (auto [h, w] : {std::pair{1, 1},
+                      {1, 50},
+                      {50, 1},
+                      {2, 2},
+                      {3, 3},
+                      {4, 64},
+                      {64, 5},
+                      {7, 7},
+                      {8, 8},
+                      {9, 33},
+                      {33, 35},
+                      {2, 500}}) {
+    for (int64_t c : {1, 3}) {
+      SCOPED_TRACE(fmt::format("{} x {} x {}", h, w, c));
+      Plan plan = plan_for(noise_of(DType::u8, {30, h, w, c}, 200));
+      ASSERT_EQ(plan.data.schema.shape, (std::vector<int64_t>{c, h, w}));
+      Rng rng(1, "pass");
+      Batch batch = plan.fresh.pipeline->apply(plan.data.train->get(std::vector<int64_t>{0, 1}),
+                                               TransformNoise::for_training(1, 0));
+      Pass pass = plan.fresh.model->pass(batch, rng, {});
+      EXPECT_TRUE(pass.log_px.isfinite().all().item<bool>());
+      Tensor x = decode({{}, plan.resolved.config, plan.fresh},
+                        at::zeros({2, plan.resolved.config.model.latent}));
+      EXPECT_EQ(x.sizes(), at::IntArrayRef({2, c, h, w}));
+    }
+  }
+}
+
+TEST(MakePlan, SaysWhyAPictureGetsFewerConvolutions) {
+  EXPECT_TRUE(has(plan_for(noise_of(DType::u8, {30, 4, 64}, 200)).why,
+                  "4x64 grey: so narrow that 2 convolutions fit"));
+  EXPECT_TRUE(has(plan_for(noise_of(DType::u8, {30, 50, 1}, 200)).why,
+                  "50x1 grey: one pixel wide, so dense layers instead of convolutions"));
 }
 
 TEST(MakePlan, AnAutoencoderIsWatchedAndMeasuredByWhatItHas) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tensor/schema.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "elbo/core/metric.h"
+#include "elbo/io/image.h"
 
 namespace elbo {
 
@@ -23,6 +27,10 @@ Value Schema::to_value() const {
   out["name"] = name;
   out["kind"] = kind;
   out["shape"] = Value::list(shape);
+  if (kind == "image") {
+    out["range"] = Value::list(std::vector<double>{range.lo, range.hi});
+    if (!alpha.empty()) out["alpha"] = alpha;
+  }
   out["columns"] = Value::list(columns);
   out["labels"] = Value::list(labels);
   out["target"] = target;
@@ -34,6 +42,19 @@ Schema Schema::from_value(const Value& value) {
   out.name = value.at("name").as_string();
   out.kind = value.at("kind").as_string();
   out.shape = value.at("shape").as_integers();
+  if (const Value* range = value.find("range")) {  // models from before there was one: bytes
+    const Value::List& ends = range->as_list();
+    ELBO_CHECK(ends.size() == 2, Code::model, "schema: a range of {} ends", ends.size());
+    out.range = {ends[0].as_number(), ends[1].as_number()};
+    bool is_range = std::isfinite(out.range.lo) && std::isfinite(out.range.hi - out.range.lo);
+    ELBO_CHECK(is_range && out.range.lo < out.range.hi, Code::model,
+               "schema: no range of pixels: {} to {}", out.range.lo, out.range.hi);
+  }
+  if (const Value* alpha = value.find("alpha")) {
+    out.alpha = alpha->as_string();
+    ELBO_CHECK(std::count(alpha_names().begin(), alpha_names().end(), out.alpha) == 1, Code::model,
+               "schema: '{}' is nothing that is done with alpha", out.alpha);
+  }
   out.columns = value.at("columns").as_strings();
   out.labels = value.at("labels").as_strings();
   out.target = value.at("target").as_string();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "elbo/core/value.h"
+#include "elbo/io/value_range.h"
 
 namespace elbo {
 
@@ -14,6 +15,8 @@ struct Schema {
   std::string name;                  ///< what to call the data: "mnist"
   std::string kind = "table";        ///< "image" or "table"
   std::vector<int64_t> shape;        ///< images {C, H, W}, tables {D}
+  ValueRange range = {};             ///< images: black and white, in the units they are stored in
+  std::string alpha = {};            ///< pictures: what was done with alpha; "" without any
   std::vector<std::string> columns;  ///< tables: D names, or empty
   std::vector<std::string> labels;   ///< names of the classes of y, or empty
   std::string target;                ///< what y is called, or empty when there is none

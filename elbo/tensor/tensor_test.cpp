@@ -249,5 +249,26 @@ TEST(MixedPrecision, IsWhatTheInnermostSays) {
   EXPECT_TRUE(is_rounded());
 }
 
+TEST(Schema, ComesBackAsWritten) {
+  Schema schema = testing::image_schema(3, 4, 5);
+  schema.range = {-0.1, 1e5};
+  schema.alpha = "black";
+  schema.labels = {"a", "b"};
+  Value value = parse_json(to_json(schema.to_value()), "test");
+  Schema back = Schema::from_value(value);
+  EXPECT_EQ(back.to_value(), schema.to_value());
+  EXPECT_EQ(back.range, schema.range);
+  EXPECT_EQ(back.alpha, "black");
+  value.erase("range"), value.erase("alpha");
+  EXPECT_EQ(Schema::from_value(value).range, (ValueRange{0, 255})) << "models of before";
+  for (const char* bad : {"[0]", "[1, 0]", "[0, 0]", "[0, null]", "\"0\"", "[0, 1, 2]"}) {
+    value["range"] = parse_json(bad, "test");
+    EXPECT_THROW(Schema::from_value(value), Error) << bad;
+  }
+  value.erase("range");
+  value["alpha"] = "grey";
+  EXPECT_THROW(Schema::from_value(value), Error);
+}
+
 }  // namespace
 }  // namespace elbo
