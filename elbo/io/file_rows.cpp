@@ -25,13 +25,18 @@ std::vector<std::pair<int64_t, std::byte*>> in_order(std::span<const int64_t> ro
 
 }  // namespace
 
-FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing)
-    : file_(std::move(file)), layout_(std::move(layout)), nan_is_missing_(nan_is_missing) {
+FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing,
+                   DType numbers)
+    : file_(std::move(file)),
+      layout_(std::move(layout)),
+      nan_is_missing_(nan_is_missing),
+      numbers_(numbers) {
   std::vector<int64_t> one = layout_.shape;
   if (!one.empty()) one[0] = std::min<int64_t>(one[0], 1);
   RawSet set;
   // A row of zeros will do: what rows become depends on their type and shape alone.
-  kind_ = fill_examples(set, make_array(layout_.dtype, one), file_->name(), nan_is_missing_);
+  kind_ = fill_examples(set, make_array(layout_.dtype, one), file_->name(), nan_is_missing_,
+                        nullptr, {}, numbers_);
   x_ = {set.x.dtype, set.x.shape, {}};
   x_.shape[0] = layout_.shape[0];
   one[0] = 1;
@@ -44,7 +49,7 @@ uint64_t FileRows::bytes() const { return static_cast<uint64_t>(x_.size()) * dty
 RawSet FileRows::to_set(Array array, std::span<const int64_t> rows) const {
   if (layout_.big_endian) swap_bytes(array.data, dtype_size(array.dtype));
   RawSet out;
-  fill_examples(out, std::move(array), file_->name(), nan_is_missing_, nullptr, rows);
+  fill_examples(out, std::move(array), file_->name(), nan_is_missing_, nullptr, rows, numbers_);
   if (has_mask_ && out.mask.empty()) {
     out.mask = make_array(DType::u8, out.x.shape);
     std::memset(out.mask.data.data(), 1, out.mask.data.size());
@@ -124,16 +129,40 @@ std::string read_examples(SourceFiles& files, const Path& path, const ArrayForma
   return fill_examples(set, format.parse(files.read(path), where), where, nan_is_missing, notes);
 }
 
-RowSpool::RowSpool(int64_t columns, uint64_t in_memory, std::string where)
-    : columns_(columns), in_memory_(in_memory), where_(std::move(where)), blocks_(1) {}
+RowSpool::RowSpool(DType type, std::vector<int64_t> event, uint64_t in_memory, std::string where)
+    : type_(type),
+      event_(std::move(event)),
+      in_memory_(in_memory),
+      where_(std::move(where)),
+      blocks_(1) {}
 
-void RowSpool::add(std::span<const float> row) {
-  auto bytes = std::as_bytes(row);
-  blocks_.back().insert(blocks_.back().end(), bytes.begin(), bytes.end());
-  gathered_ += bytes.size();
+namespace {
+
+template <class T>
+void append_as(Bytes& out, std::span<const double> row) {
+  size_t begin = out.size();
+  out.resize(begin + row.size() * sizeof(T));
+  for (size_t i = 0; i < row.size(); ++i) {
+    auto value = static_cast<T>(row[i]);
+    std::memcpy(out.data() + begin + i * sizeof(T), &value, sizeof(T));
+  }
+}
+
+}  // namespace
+
+void RowSpool::add(std::span<const double> row) {
+  Bytes& block = blocks_.back();
+  if (type_ == DType::u8) {
+    append_as<uint8_t>(block, row);
+  } else if (type_ == DType::f32) {
+    append_as<float>(block, row);
+  } else {
+    append_as<double>(block, row);
+  }
+  gathered_ += row.size() * dtype_size(type_);
   ++rows_;
   if (!file_ && gathered_ > in_memory_) file_ = DiskFile::make_temporary();
-  if (blocks_.back().size() < kBlock) return;
+  if (block.size() < kBlock) return;
   if (file_) put_away();
   blocks_.emplace_back().reserve(kBlock);
 }
@@ -144,6 +173,8 @@ void RowSpool::put_away() {
 }
 
 void RowSpool::finish(RawSet& set) {
+  std::vector<int64_t> shape = event_;
+  shape.insert(shape.begin(), rows_);
   if (!file_) {
     Bytes all;
     all.reserve(gathered_);
@@ -151,12 +182,12 @@ void RowSpool::finish(RawSet& set) {
       all.insert(all.end(), block.begin(), block.end());
       block = {};
     }
-    fill_examples(set, {DType::f32, {rows_, columns_}, std::move(all)}, where_, true);
+    fill_examples(set, {type_, std::move(shape), std::move(all)}, where_, true, nullptr, {}, type_);
     return;
   }
   put_away();
   auto rows = std::make_shared<FileRows>(
-      file_, ArrayLayout{DType::f32, {rows_, columns_}, 0, false, false}, true);
+      file_, ArrayLayout{type_, std::move(shape), 0, false, false}, true, type_);
   rows->check([](std::span<const std::byte>) {});
   set.x = rows->x();
   set.on_disk = std::move(rows);

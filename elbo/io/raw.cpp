@@ -57,14 +57,8 @@ bool is_float(DType t) {
   return t == DType::f16 || t == DType::bf16 || t == DType::f32 || t == DType::f64;
 }
 
-/// All elements as f32 in an array of the given shape; what does not fit becomes an infinity.
-Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
-  if (in.dtype == DType::f32) {
-    in.shape = std::move(shape);
-    return in;
-  }
-  Array out = make_array(DType::f32, std::move(shape), where);
-  auto to = out.as<float>();
+template <class T>
+void convert(const Array& in, std::span<T> to) {
   visit(in, [&](auto from) {
     for (size_t i = 0; i < to.size(); ++i) {
       if (in.dtype == DType::f16) {
@@ -74,14 +68,26 @@ Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
       } else if (in.dtype == DType::boolean) {
         to[i] = from[i] != 0;
       } else {
-        to[i] = static_cast<float>(from[i]);
+        to[i] = static_cast<T>(from[i]);
       }
     }
   });
+}
+
+/// All elements as f32 or f64 in an array of the given shape; what does not fit becomes an
+/// infinity.
+Array to_floating(Array in, std::vector<int64_t> shape, std::string_view where,
+                  DType type = DType::f32) {
+  if (in.dtype == type) {
+    in.shape = std::move(shape);
+    return in;
+  }
+  Array out = make_array(type, std::move(shape), where);
+  type == DType::f64 ? convert(in, out.as<double>()) : convert(in, out.as<float>());
   return out;
 }
 
-[[noreturn]] void refuse(float value, size_t row, size_t column, std::string_view where) {
+[[noreturn]] void refuse(double value, size_t row, size_t column, std::string_view where) {
   if (std::isnan(value)) {
     fail(Code::data,
          "{}: NaN at row {}, column {} (from 0), expected a finite number\n"
@@ -89,14 +95,15 @@ Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
          where, row, column);
   }
   fail(Code::data,
-       "{}: {} at row {}, column {} (from 0), expected a finite number within 32-bit range\n"
+       "{}: {} at row {}, column {} (from 0), expected a finite number\n"
        "Remove the row or replace the value.",
        where, value, row, column);
 }
 
+template <class T>
 void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
-                  std::span<const int64_t> rows = {}) {
-  auto x = set.x.as<float>();
+                  std::span<const int64_t> rows) {
+  auto x = set.x.as<T>();
   auto width = static_cast<size_t>(set.x.shape[1]);
   for (size_t i = 0; i < x.size(); ++i) {
     if (std::isfinite(x[i])) continue;
@@ -111,6 +118,12 @@ void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
     set.mask.as<uint8_t>()[i] = 0;
     x[i] = 0;
   }
+}
+
+void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
+                  std::span<const int64_t> rows = {}) {
+  if (set.x.dtype == DType::f64) return check_finite<double>(set, where, nan_is_missing, rows);
+  check_finite<float>(set, where, nan_is_missing, rows);
 }
 
 /// [N, 3, H, W] to [N, H, W, 3].
@@ -167,7 +180,7 @@ void check_label_shape(const Labels& labels, const RawSet& set) {
 
 Array float_targets(const Labels& labels) {
   RawSet column;
-  column.x = to_float(labels.values, {labels.values.rows(), 1}, labels.where);
+  column.x = to_floating(labels.values, {labels.values.rows(), 1}, labels.where);
   check_finite(column, labels.where, false);
   column.x.shape.pop_back();
   return std::move(column.x);
@@ -223,7 +236,8 @@ void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std:
 }
 
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
-                          std::vector<std::string>* notes, std::span<const int64_t> rows) {
+                          std::vector<std::string>* notes, std::span<const int64_t> rows,
+                          DType numbers) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
@@ -231,7 +245,7 @@ std::string fill_examples(RawSet& set, Array array, std::string_view where, bool
     int64_t n = array.shape[0];
     if (notes) note_shape(array.dtype, array.shape, *notes);
     int64_t width = array.size() / n;
-    set.x = to_float(std::move(array), {n, width}, where);
+    set.x = to_floating(std::move(array), {n, width}, where, numbers);
     check_finite(set, where, nan_is_missing, rows);
     return "table";
   }

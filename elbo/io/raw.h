@@ -36,14 +36,14 @@ std::string data_name(const Path& path);
 Bytes content_head(std::span<const std::byte> head);
 
 /// Turns an array into examples: u8 [N, H, W], [N, H, W, C] or [N, C, H, W] with C = 1 or 3 into an
-/// image set, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table f32
-/// [N, D]. Returns the kind, "image" or "table". NaN is refused with its row and column, or masked
-/// when nan_is_missing; infinities are refused.
-/// `notes`, if any, is told of an array that might have been meant as images. `rows`, where the
-/// array holds some rows of a larger one, are their numbers, for messages.
+/// image set, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table
+/// [N, D] of the type `numbers`, f32 or f64. Returns the kind, "image" or "table". NaN is refused
+/// with its row and column, or masked when nan_is_missing; infinities are refused. `notes`, if any,
+/// is told of an array that might have been meant as images. `rows`, where the array holds some
+/// rows of a larger one, are their numbers, for messages.
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
                           std::vector<std::string>* notes = nullptr,
-                          std::span<const int64_t> rows = {});
+                          std::span<const int64_t> rows = {}, DType numbers = DType::f32);
 
 /// Notes that an array of this type and shape might have been meant as images, where it might.
 void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes);

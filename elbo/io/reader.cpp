@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
@@ -127,7 +128,51 @@ class AutoReader : public Reader {
   }
 };
 
+/// The rows of a table [N, D] as pictures [H, W] or [H, W, 3].
+void set_as_images(RawSet& set, const std::vector<int64_t>& image, const std::string& where) {
+  std::string wanted = fmt::format("--image {}", fmt::join(image, "x"));
+  ELBO_CHECK(!set.on_disk, Code::usage,
+             "{}: {}: the rows stay on disk as a table\nRaise "
+             "data.in_memory, in MiB.",
+             where, wanted);
+  ELBO_CHECK(set.mask.empty(), Code::data, "{}: {}: cells are missing, expected pixels", where,
+             wanted);
+  std::vector<int64_t> shape = image;
+  shape.insert(shape.begin(), set.x.rows());
+  Array out = make_array(DType::u8, shape, where);
+  ELBO_CHECK(out.size() == set.x.size(), Code::usage,
+             "{}: {} is not the size of rows of {} numbers", where, wanted, set.x.shape[1]);
+  auto to = out.as<uint8_t>();
+  for (size_t i = 0; i < to.size(); ++i) {
+    double v = set.x.dtype == DType::f64 ? set.x.as<double>()[i]
+                                         : static_cast<double>(set.x.as<float>()[i]);
+    ELBO_CHECK(v >= 0 && v <= 255 && v == std::floor(v), Code::data,
+               "{}: {}: {} in row {} (from 0) is no pixel, expected a whole number from 0 to 255",
+               where, wanted, v, i / static_cast<size_t>(set.x.shape[1]));
+    to[i] = static_cast<uint8_t>(v);
+  }
+  set.x = std::move(out);
+}
+
+void make_images(RawData& data, const std::vector<int64_t>& image, const std::string& where) {
+  set_as_images(data.train, image, where);
+  if (data.test) set_as_images(*data.test, image, where);
+  data.kind = "image";
+  data.column_names.clear();
+  data.column_codes.clear();
+}
+
 }  // namespace
+
+Value ColumnReport::to_value() const {
+  Value out;
+  out["name"] = name;
+  out["role"] = role;
+  out["taken_as"] = taken_as;
+  out["why"] = why;
+  out["flags"] = Value::list(flags);
+  return out;
+}
 
 std::unique_ptr<Reader> make_auto_reader(const NoOptions&) {
   return std::make_unique<AutoReader>();
@@ -168,7 +213,9 @@ RawData read_data(const Path& path, const Part& reader, const ReadRequest& reque
   bool by_name = make_shipped_reader({})->accepts(path, {});
   bool may_be_name = reader.type == "auto" || reader.type == "shipped";
   if (!(by_name && may_be_name) && reader.type != "shipped") check_path(path);
-  return chosen->read(path, request);
+  RawData out = chosen->read(path, request);
+  if (!request.image.empty() && out.kind == "table") make_images(out, request.image, path.string());
+  return out;
 }
 
 }  // namespace elbo

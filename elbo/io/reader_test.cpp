@@ -319,7 +319,7 @@ TEST_F(Readers, CsvWithoutHeaderCountsColumnsFromOne) {
       read_data(put("a.csv.gz", gzip(as_bytes("1,2,3\n4,5,6\n"))), "csv", {.target = "3"});
   EXPECT_EQ(data.name, "a");
   EXPECT_EQ(data.target_name, "column 3");
-  EXPECT_TRUE(data.column_names.empty());
+  EXPECT_EQ(data.column_names, (std::vector<std::string>{"column 1", "column 2"}));
   EXPECT_EQ(values<float>(data.train.x), (std::vector<float>{1, 2, 4, 5}));
 }
 
@@ -329,18 +329,13 @@ TEST_F(Readers, CsvMissingTokensAreMaskedAndMayBeChosen) {
   EXPECT_EQ(values<uint8_t>(data.train.mask), (std::vector<uint8_t>{1, 0, 0, 1}));
   EXPECT_EQ(values<float>(data.train.x), (std::vector<float>{1, 0, 0, -9}));
   Part part("csv");
-  part.options["missing"] = Value::list(std::vector<std::string>{"NA", "?", "-9"});
-  std::string message = message_of([&] { read_data(path, part); });
-  EXPECT_EQ(message, path.string() +
-                         ": column 'b' holds nothing but missing cells\n"
-                         "To leave it out: --reader csv --reader.drop b");
+  part.options["missing"] = Value::list(std::vector<std::string>{"-9.0"});
+  EXPECT_EQ(read_data(path, part).column_names, std::vector<std::string>{"a"});
 }
 
 TEST_F(Readers, CsvDropLeavesColumnsOut) {
   Path path = put("a.tsv", "id\ta\tb\nx\t1\t2\ny\t3\t4\n");
-  Part part("csv");
-  part.options["drop"] = Value::list(std::vector<std::string>{"id", "b"});
-  RawData data = read_data(path, part);
+  RawData data = read_data(path, "auto", {.drop = {"id", "b"}});
   EXPECT_EQ(data.column_names, std::vector<std::string>{"a"});
   EXPECT_EQ(values<float>(data.train.x), (std::vector<float>{1, 3}));
 }
