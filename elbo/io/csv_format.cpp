@@ -13,7 +13,7 @@ namespace elbo {
 namespace {
 
 constexpr std::string_view kDelimiters = "\t;|, ";  // in order of preference; ' ' means blanks
-constexpr size_t kRowsForDelimiter = 50, kRowsForHeader = 1000;
+constexpr size_t kRowsForDelimiter = 20, kRowsForHeader = 300;
 
 using Cells = std::vector<std::string_view>;
 

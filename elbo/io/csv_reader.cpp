@@ -70,7 +70,7 @@ class TableReader {
   }
 
   void survey_head() {
-    constexpr size_t kMostCells = 1000000, kLeastRows = 20, kMostRows = 1000;
+    constexpr size_t kMostCells = 200000, kLeastRows = 50, kMostRows = 1000;
     size_t most =
         std::clamp(kMostCells / std::max<size_t>(format_.columns, 1), kLeastRows, kMostRows);
     CsvRows rows = first_row();

@@ -19,6 +19,13 @@ bool parse_integer(std::string_view cell, int64_t& out) {
   return error == std::errc{} && end == cell.data() + cell.size();
 }
 
+/// A finite number as programs write it; of the others parse_number reads some.
+bool parse_bare_number(std::string_view cell, double& out) {
+  const char* end = cell.data() + cell.size();
+  auto [at, error] = std::from_chars(cell.data(), end, out);
+  return at == end && error == std::errc{} && std::isfinite(out);
+}
+
 std::vector<int64_t> event_of(const TablePlan& plan, const ReadRequest& request) {
   if (!request.image.empty()) return request.image;
   return {static_cast<int64_t>(plan.features.size())};
@@ -81,10 +88,11 @@ void TableScan::read(CsvRows& rows) {
 void TableScan::read_features(const CsvRows& rows) {
   const auto& cells = rows.cells();
   const size_t n = values_.size();
+  const size_t* features = plan_.features.data();
   for (size_t f = 0; f < n; ++f) {
-    std::string_view cell = trim(cells[plan_.features[f]]);
-    bool is_read = is_plain_[f] && parse_number(cell, values_[f]) && std::isfinite(values_[f]);
-    if (!is_read) values_[f] = read_odd_cell(f, cell);
+    std::string_view cell = cells[features[f]];
+    if (is_plain_[f] && parse_bare_number(cell, values_[f])) continue;
+    values_[f] = read_odd_cell(f, trim(cell));
   }
   for (size_t f = 0; f < n; ++f) {  // NaN compares false
     double v = values_[f], error = std::abs(v - static_cast<double>(static_cast<float>(v)));
@@ -94,7 +102,7 @@ void TableScan::read_features(const CsvRows& rows) {
   }
   for (size_t f = 0; are_bytes_ && f < n; ++f) {
     double v = values_[f];
-    are_bytes_ = v >= 0 && v <= 255 && v == std::floor(v);
+    are_bytes_ = v >= 0 && v <= 255 && v == static_cast<double>(static_cast<int>(v));
   }
   if (is_image_ && !are_bytes_) check_pixels(rows);
   spool_.add(values_);
@@ -104,10 +112,13 @@ void TableScan::read_features(const CsvRows& rows) {
 double TableScan::read_odd_cell(size_t feature, std::string_view cell) {
   FeatureCells& column = cells_[feature];
   double value = 0;
+  // What the user counts as missing may be a value otherwise; the usual words are none.
+  bool is_value = !is_missing_.has_added() && readers_[feature].read(cell, value);
+  if (is_value && std::isfinite(value)) return value;
   if (is_missing_(cell)) {
     ++column.missing;
     constexpr size_t kMostTexts = 20;
-    std::string text = lower(cell);
+    std::string text = lower(to_utf8(cell, was_not_utf8_));
     bool is_new = !column.missing_texts.count(text);
     if (!is_new || column.missing_texts.size() < kMostTexts) ++column.missing_texts[text];
     return kNan;

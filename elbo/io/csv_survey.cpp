@@ -6,6 +6,7 @@
 #include <set>
 
 #include "elbo/io/csv.h"
+#include "elbo/io/raw.h"
 #include "elbo/io/text_encoding.h"
 
 namespace elbo {
@@ -18,11 +19,6 @@ constexpr double kShareOfNumbers = 0.5;  // of a column of numbers with texts am
 size_t index_of(CellForm form) { return static_cast<size_t>(form); }
 
 }  // namespace
-
-bool loses_in_f32(double error, double low, double high) {
-  bool is_beyond_f32 = error > 1e-7 * std::max(std::abs(low), std::abs(high));
-  return error >= 0.5 || is_beyond_f32 || (high > low && error > 1e-6 * (high - low));
-}
 
 MissingTexts::MissingTexts(const std::vector<std::string>& added) : texts_(added) {
   double value = 0;

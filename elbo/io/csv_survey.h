@@ -21,6 +21,7 @@ class MissingTexts {
   bool operator()(std::string_view cell) const;
   bool contains(double value) const;
   bool has_numbers() const { return !numbers_.empty(); }
+  bool has_added() const { return !texts_.empty(); }
 
  private:
   std::vector<std::string> texts_;
@@ -90,9 +91,5 @@ ColumnMeaning meaning_of(const CellSurvey& survey, char decimal, const ColumnCod
 /// Whether some column can be read with a decimal comma alone (',') or with a decimal point alone
 /// ('.'); '\0' when nothing tells, or columns disagree.
 char decimal_of(const std::vector<CellSurvey>& columns);
-
-/// Whether f32 would lose something of numbers in [low, high] that differ from their f32 by up to
-/// `error`: more than a millionth of the range, or a half, which parts whole numbers from others.
-bool loses_in_f32(double error, double low, double high);
 
 }  // namespace elbo

@@ -26,11 +26,12 @@ std::vector<std::pair<int64_t, std::byte*>> in_order(std::span<const int64_t> ro
 }  // namespace
 
 FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing,
-                   DType numbers)
+                   std::optional<DType> numbers)
     : file_(std::move(file)),
       layout_(std::move(layout)),
       nan_is_missing_(nan_is_missing),
-      numbers_(numbers) {
+      type_is_open_(!numbers),
+      numbers_(numbers.value_or(DType::f32)) {
   std::vector<int64_t> one = layout_.shape;
   if (!one.empty()) one[0] = std::min<int64_t>(one[0], 1);
   RawSet set;
@@ -76,10 +77,22 @@ RawSet FileRows::read(std::span<const int64_t> rows) const {
   return to_set(std::move(array), rows);
 }
 
+/// As many columns as x has; in the machine's byte order.
+void FileRows::add_rows(PrecisionCheck& precision, const Array& array) const {
+  if (kind_ != "table") return;
+  auto columns = static_cast<size_t>(x_.shape[1]);
+  if (!layout_.big_endian) return precision.add(array, columns);
+  Array swapped = array;
+  swap_bytes(swapped.data, dtype_size(swapped.dtype));
+  precision.add(swapped, columns);
+}
+
 void FileRows::check(const std::function<void(std::span<const std::byte>)>& visit) {
   auto block = static_cast<int64_t>(std::max<size_t>(1, kBlock / std::max<size_t>(row_bytes_, 1)));
   std::vector<int64_t> rows;
   bool misses = false;
+  PrecisionCheck precision;
+  if (type_is_open_) numbers_ = DType::f64;
   for (int64_t begin = 0; begin < layout_.shape[0]; begin += block) {
     rows.resize(static_cast<size_t>(std::min(block, layout_.shape[0] - begin)));
     std::iota(rows.begin(), rows.end(), begin);
@@ -88,9 +101,13 @@ void FileRows::check(const std::function<void(std::span<const std::byte>)>& visi
     Array array = make_array(layout_.dtype, std::move(shape));
     file_->read(layout_.offset + static_cast<uint64_t>(begin) * row_bytes_, array.data);
     visit(array.data);
+    if (type_is_open_) add_rows(precision, array);
     misses = !to_set(std::move(array), rows).mask.empty() || misses;
   }
   has_mask_ = misses;
+  if (!type_is_open_) return;
+  numbers_ = precision.type();
+  if (kind_ == "table") x_.dtype = numbers_;
 }
 
 namespace {

@@ -15,10 +15,10 @@ namespace elbo {
 /// when they are, by fill_examples, so that they are what they would be in memory.
 class FileRows {
  public:
-  /// numbers: the type in which a table is given, f32 or f64. Throws Error(Code::data) as
-  /// fill_examples does for the first row.
+  /// numbers: the type in which a table is given, f32 or f64; none: f32 until check() finds that it
+  /// needs f64. Throws Error(Code::data) as fill_examples does for the first row.
   FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing,
-           DType numbers = DType::f32);
+           std::optional<DType> numbers = std::nullopt);
 
   /// x [B, ...] of these rows, in their order, and mask when the whole set has one. Any number of
   /// threads. Throws Error(Code::data) where the file is no longer what it was.
@@ -34,11 +34,13 @@ class FileRows {
   uint64_t bytes() const;  ///< what x would take in memory
 
  private:
+  void add_rows(PrecisionCheck& precision, const Array& array) const;
   RawSet to_set(Array array, std::span<const int64_t> rows) const;
 
   std::shared_ptr<const DiskFile> file_;
   ArrayLayout layout_;
   bool nan_is_missing_, has_mask_ = false;
+  bool type_is_open_;  // until check()
   DType numbers_;
   size_t row_bytes_ = 0;
   std::string kind_;

@@ -100,6 +100,9 @@ TEST_F(FileRowsTest, NpyOfAnyTypeAndShape) {
   expect_same(put_array("last.npy", random_array(DType::u8, {9, 4, 5, 3}, 5)));
   expect_same(put_array("first.npy", random_array(DType::u8, {9, 3, 4, 5}, 6)));
   expect_same(put_array("one.npy", random_array(DType::u8, {9, 1, 4, 5}, 7)));
+  Array times = make_array(DType::i64, {60, 2});
+  for (size_t i = 0; i < 120; ++i) times.as<int64_t>()[i] = 1714521600 + int64_t(i * i);
+  expect_same(put_array("times.npy", times));
   Bytes swapped = encode_npy(random_array(DType::i16, {9, 3}, 8));
   auto order = std::find(swapped.begin(), swapped.end(), std::byte{'<'});
   *order = std::byte{'>'};

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "elbo/io/gzip.h"
 
@@ -227,6 +228,36 @@ Bytes content_head(std::span<const std::byte> head) {
   return is_gzip(head) ? gunzip_head(head, 4096) : Bytes(head.begin(), head.end());
 }
 
+bool loses_in_f32(double error, double low, double high) {
+  bool is_beyond_f32 = error > 1e-7 * std::max(std::abs(low), std::abs(high));
+  return error >= 0.5 || is_beyond_f32 || (high > low && error > 1e-6 * (high - low));
+}
+
+void PrecisionCheck::add(const Array& rows, size_t columns) {
+  bool fits_f32 = dtype_size(rows.dtype) <= 2 || rows.dtype == DType::f32;
+  if (fits_f32 || columns == 0) return;
+  low_.resize(columns, std::numeric_limits<double>::infinity());
+  high_.resize(columns, -std::numeric_limits<double>::infinity());
+  error_.resize(columns);
+  visit(rows, [&](auto from) {
+    for (size_t i = 0; i < from.size(); ++i) {
+      auto v = static_cast<double>(from[i]);
+      double error = std::abs(v - static_cast<double>(static_cast<float>(v)));
+      size_t c = i % columns;
+      low_[c] = v < low_[c] ? v : low_[c];  // NaN compares false
+      high_[c] = v > high_[c] ? v : high_[c];
+      error_[c] = error > error_[c] ? error : error_[c];
+    }
+  });
+}
+
+DType PrecisionCheck::type() const {
+  for (size_t c = 0; c < error_.size(); ++c) {
+    if (low_[c] <= high_[c] && loses_in_f32(error_[c], low_[c], high_[c])) return DType::f64;
+  }
+  return DType::f32;
+}
+
 void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes) {
   Array array{dtype, shape, {}};
   if (shape.size() <= 2 || is_image(array)) return;
@@ -237,7 +268,7 @@ void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std:
 
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
                           std::vector<std::string>* notes, std::span<const int64_t> rows,
-                          DType numbers) {
+                          std::optional<DType> numbers) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
@@ -245,7 +276,12 @@ std::string fill_examples(RawSet& set, Array array, std::string_view where, bool
     int64_t n = array.shape[0];
     if (notes) note_shape(array.dtype, array.shape, *notes);
     int64_t width = array.size() / n;
-    set.x = to_floating(std::move(array), {n, width}, where, numbers);
+    if (!numbers) {
+      PrecisionCheck check;
+      check.add(array, static_cast<size_t>(width));
+      numbers = check.type();
+    }
+    set.x = to_floating(std::move(array), {n, width}, where, *numbers);
     check_finite(set, where, nan_is_missing, rows);
     return "table";
   }
