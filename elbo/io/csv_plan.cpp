@@ -205,36 +205,32 @@ class Planner {
 
   /// Texts that all differ name the rows; else a column that counts them does.
   void find_id() {
-    std::optional<size_t> index;
+    std::vector<size_t> counting;
+    bool has_others = !request_.columns.empty();
     for (size_t c = 0; c < format_.columns; ++c) {
       bool is_other = at(c).role == ColumnRole::left_out && at(c).why != "--drop";
       if (!is_free(c) && !is_other) continue;
-      const CellSurvey& s = surveys_[c];
-      bool are_names = s.numbers == 0 && s.texts == s.rows && s.all_differ &&
-                       s.longest <= kLongestId && s.rows > 0 && !has_form(s);
-      if (are_names && !plan_.id) {
+      if (!plan_.id && are_names(surveys_[c])) {
         set_id(c, "texts that all differ");
         at(c).must_differ = true;
-      } else if (!index && is_free(c) && is_index(c)) {
-        index = c;
+      } else if (is_free(c)) {
+        is_index(c) ? counting.push_back(c) : void(has_others = true);
       }
     }
-    bool has_others = false;
-    for (size_t c = 0; c < format_.columns; ++c)
-      has_others = has_others || (is_free(c) && c != index);
-    has_others = has_others || !request_.columns.empty();
-    if (!index || !has_others) return;
-    const CellSurvey& s = surveys_[*index];
-    at(*index).must_count = s.counts_rows;
-    at(*index).must_differ = !s.counts_rows;
-    std::string why = s.counts_rows ? fmt::format("it counts the rows from {}", s.low)
-                                    : "whole numbers that all differ, in a column of that name";
-    bool is_id = !plan_.id;
-    if (is_id) {
-      set_id(*index, why);
-    } else {
-      leave_out(*index, "row numbers", why);
+    if (!has_others) return;
+    for (size_t c : counting) {
+      const CellSurvey& s = surveys_[c];
+      at(c).must_count = s.counts_rows;
+      at(c).must_differ = !s.counts_rows;
+      std::string why = s.counts_rows ? fmt::format("it counts the rows from {}", s.low)
+                                      : "whole numbers that all differ, in a column of that name";
+      plan_.id ? leave_out(c, "row numbers", why) : set_id(c, why);
     }
+  }
+
+  static bool are_names(const CellSurvey& s) {
+    return s.numbers == 0 && s.rows > 0 && s.texts == s.rows && s.all_differ &&
+           s.longest <= kLongestId && !has_form(s);
   }
 
   /// Whether texts are values of some form, such as dates.

@@ -185,6 +185,9 @@ TEST(CsvReader, TextsThatAllDifferNameTheRows) {
   RawData both = read("id,name,a\n1,ann,1\n2,ben,2\n3,cat,3\n");
   EXPECT_EQ(both.id_name, "name") << "a name says more than a number";
   EXPECT_EQ(both.column_names, Names{"a"});
+  RawData twice = read("Unnamed: 0.1,Unnamed: 0,a\n0,0,5\n1,1,2\n2,2,9\n");
+  EXPECT_EQ(twice.column_names, Names{"a"});
+  EXPECT_TRUE(says(twice, "'Unnamed: 0' is left out as row numbers"));
 }
 
 TEST(CsvReader, TwoTextsAreZeroAndOne) {
@@ -408,6 +411,8 @@ TEST(CsvReader, PixelsAreSuggestedAndTakenAsPictures) {
   EXPECT_EQ(images.train.x.shape, (std::vector<int64_t>{5, 8, 8}));
   EXPECT_EQ(values<uint8_t>(images.train.x)[70], x_of(table)[70]);
   EXPECT_FALSE(says(images, "--image"));
+  EXPECT_TRUE(says(read(rows), "--target 1 --image 8x8")) << "no header";
+  EXPECT_EQ(read(rows, {.target = "1", .image = {8, 8}}).train.x.shape, images.train.x.shape);
   EXPECT_NE(error_of(text, {.image = {9, 9}}).find("--image 9x9 needs 81 columns, but 64 are left"),
             std::string::npos);
   EXPECT_NE(error_of(text + rows.substr(0, rows.find('\n') - 1) + ".5\n", {.image = {8, 8}})

@@ -89,6 +89,8 @@ std::string missing_text(const FeatureCells& cells) {
   return fmt::format("missing in {}: {}", counted(cells.missing, "row"), list);
 }
 
+constexpr double kMostLabels = 100;  // that a column beside pixels may name
+
 class Reporter {
  public:
   Reporter(RawData& out, const TablePlan& plan, const CsvFormat& format, const TableScan& scan)
@@ -203,21 +205,31 @@ class Reporter {
     }
   }
 
+  /// Whole numbers from 0 to 255 in as many columns as a square picture has pixels, or in one more
+  /// of which the first may be a label.
   void suggest_image() {
-    auto d = static_cast<double>(plan_.features.size());
     bool may_be = out_.kind == "table" && scan_.are_bytes() && scan_.rows() > 1;
+    if (!may_be || suggest_image_of(plan_.features.size(), "")) return;
+    bool has_label = !plan_.target && plan_.features.size() == plan_.columns.size() &&
+                     scan_.features()[0].high < kMostLabels;
+    if (has_label) suggest_image_of(plan_.features.size() - 1, "--target 1 ");
+  }
+
+  bool suggest_image_of(size_t pixels, const char* target) {
     for (int channels : {1, 3}) {
-      auto side = static_cast<int64_t>(std::lround(std::sqrt(d / channels)));
-      bool is_square = static_cast<double>(side * side * channels) == d && side >= 8;
-      if (!may_be || !is_square) continue;
+      auto side = std::lround(std::sqrt(static_cast<double>(pixels) / channels));
+      bool is_square = side >= 8 && static_cast<size_t>(side * side * channels) == pixels;
+      if (!is_square) continue;
       double high = 0;
       for (const FeatureCells& cells : scan_.features()) high = std::max(high, cells.high);
       note(
-          fmt::format("{} columns of whole numbers from 0 to {} may be the pixels of pictures: "
-                      "--image {}x{}{} reads them so",
-                      plan_.features.size(), high, side, side, channels == 3 ? "x3" : ""));
-      return;
+          fmt::format("{} columns of whole numbers from 0 to {} may be {}the pixels of pictures: "
+                      "{}--image {}x{}{} reads them so",
+                      plan_.features.size(), high, *target ? "a label and " : "", target, side,
+                      side, channels == 3 ? "x3" : ""));
+      return true;
     }
+    return false;
   }
 
  private:
