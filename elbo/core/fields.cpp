@@ -37,14 +37,37 @@ double read_number(const Value& v, const Range& range) {
   return out;
 }
 
-/// Items between commas, as a shell takes them: 400,200. A list of texts may hold empty ones.
+/// The item at the text's start, which goes up to a comma; one in double quotes may hold commas,
+/// and double quotes as pairs.
+std::string take_item(const std::string& text, size_t& at) {
+  std::string out;
+  if (at < text.size() && text[at] == '"') {
+    for (++at; at < text.size(); ++at) {
+      bool is_pair = text[at] == '"' && at + 1 < text.size() && text[at + 1] == '"';
+      if (text[at] == '"' && !is_pair) break;
+      at += is_pair;
+      out += text[at];
+    }
+    ELBO_CHECK(at < text.size(), Code::usage, "a quote is never closed in {}", text);
+    ++at;
+    ELBO_CHECK(at == text.size() || text[at] == ',', Code::usage,
+               "expected a comma after the closing quote in {}", text);
+    return out;
+  }
+  size_t end = std::min(text.find(',', at), text.size());
+  out = text.substr(at, end - at);
+  at = end;
+  return out;
+}
+
+/// Items between commas, as a shell takes them: 400,200. A list of texts may hold empty ones, and
+/// some in quotes: a,"City, State".
 template <class T, class Read>
 std::vector<T> read_words(const std::string& text, Read read) {
   constexpr bool is_text = std::is_same_v<T, std::string>;
   std::vector<T> out;
-  for (size_t begin = 0, end; begin <= text.size() && !text.empty(); begin = end + 1) {
-    end = std::min(text.find(',', begin), text.size());
-    std::string word = text.substr(begin, end - begin);
+  for (size_t at = 0; at <= text.size() && !text.empty(); ++at) {
+    std::string word = take_item(text, at);
     if (is_text || !word.empty()) out.push_back(read(is_text ? Value(word) : parse_setting(word)));
   }
   return out;
@@ -273,6 +296,17 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+std::string list_text(const std::vector<std::string>& items) {
+  std::string plain = join(items, ",");
+  Value read = plain.find_first_of("[{\"") == std::string::npos ? parse_setting(plain) : Value();
+  bool survives =
+      !plain.empty() && (read.is_integer() ? to_toml_inline(read) : read) == Value(plain);
+  for (const std::string& item : items) {
+    survives = survives && item.find(',') == std::string::npos;
+  }
+  return survives ? plain : to_toml_inline(Value::list(items));
+}
 
 std::string_view last_word(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 

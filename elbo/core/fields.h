@@ -130,6 +130,10 @@ std::shared_ptr<Fields> list_fields() {
   return std::shared_ptr<Fields>(held, &held->fields);
 }
 
+/// A list of texts as a flag takes it: items between commas, or ["a, b", "c"] where an item would
+/// not survive that.
+std::string list_text(const std::vector<std::string>& items);
+
 /// "epochs" of "train.epochs".
 std::string_view last_word(std::string_view name);
 

@@ -125,6 +125,22 @@ TEST(Fields, ATextHoldsAListBetweenCommas) {
   EXPECT_EQ(read(""), (std::vector<std::string>{}));
   EXPECT_EQ(read(3), (std::vector<std::string>{"3"}));
   EXPECT_EQ(read(Value::List{"a,b"}), (std::vector<std::string>{"a,b"}));
+  EXPECT_EQ(read("a,\"City, State\",b"), (std::vector<std::string>{"a", "City, State", "b"}));
+  EXPECT_EQ(read("\"say \"\"x\"\"\",\"\""), (std::vector<std::string>{"say \"x\"", ""}));
+  EXPECT_EQ(read("5\" pipe,b"), (std::vector<std::string>{"5\" pipe", "b"}));
+  EXPECT_THROW(read("a,\"b"), Error);
+  EXPECT_THROW(read("\"a\"b"), Error);
+  // What list_text writes is read back, as a field's text and as a setting.
+  std::vector<std::vector<std::string>> lists = {
+      {"a"},    {"a", "b"}, {"City, State"}, {"-999"},    {"-999", "NA"},
+      {"true"}, {"1e5"},    {"007"},         {""},        {"", "x"},
+      {"[x]"},  {"{x"},     {"a\"b", "c"},   {"#x", "y"}, {"1 #x"},
+      {" a "},  {"it's"},   {"2024-01-01"}};
+  for (const auto& list : lists) {
+    std::string text = list_text(list);
+    EXPECT_EQ(read(parse_setting(text)), list) << text;
+    EXPECT_EQ(read(text.starts_with("[") ? parse_setting(text) : Value(text)), list) << text;
+  }
 }
 
 TEST(ParseSetting, TakesListsOfBareWordsAndRefusesHalfATable) {

@@ -10,59 +10,14 @@
 namespace elbo {
 namespace {
 
-constexpr std::string_view kDelimiters = "\t;|,";  // in order of preference
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr size_t kProbedRows = 20;
-constexpr size_t kLongestRow = size_t{1} << 30;  // bytes
-
-/// Counts of each delimiter in each of the first rows, quoted text left out.
-std::vector<std::vector<size_t>> count_delimiters(std::string_view text, bool is_whole) {
-  std::vector<std::vector<size_t>> counts(1, std::vector<size_t>(kDelimiters.size()));
-  bool quoted = false, blank = true;
-  for (char c : text) {
-    if (c == '"') quoted = !quoted;
-    if (quoted) continue;
-    if (c == '\n' && !blank) {
-      if (counts.size() == kProbedRows) return counts;
-      counts.emplace_back(kDelimiters.size());
-    }
-    blank = c == '\n';
-    size_t which = kDelimiters.find(c);
-    if (which != std::string_view::npos) ++counts.back()[which];
-  }
-  if ((blank || !is_whole) && counts.size() > 1) counts.pop_back();  // no row, or part of one
-  return counts;
-}
-
-/// The first delimiter that stands equally often in every row; else the commonest of the first row.
-char find_delimiter(std::string_view text, bool is_whole) {
-  auto counts = count_delimiters(text, is_whole);
-  for (size_t d = 0; d < kDelimiters.size(); ++d) {
-    size_t first = counts[0][d];
-    if (first > 0 && std::all_of(counts.begin(), counts.end(),
-                                 [&](const auto& row) { return row[d] == first; })) {
-      return kDelimiters[d];
-    }
-  }
-  size_t best = kDelimiters.size() - 1;
-  for (size_t d = 0; d < kDelimiters.size(); ++d) {
-    if (counts[0][d] > counts[0][best]) best = d;
-  }
-  return kDelimiters[best];
-}
-
-bool is_number(std::string_view cell) {
-  double ignored;
-  return parse_number(cell, ignored);
-}
-
-bool has_number(const std::vector<std::string_view>& cells) {
-  return std::any_of(cells.begin(), cells.end(), is_number);
-}
+constexpr size_t kLongestRow = size_t{1} << 30;      // bytes
+constexpr size_t kLongestComment = size_t{1} << 20;  // bytes that are kept
 
 void append_cell(std::string& out, std::string_view cell) {
-  // A cell that starts like a byte-order mark would lose it at the start of the file.
-  bool plain = !cell.starts_with(kByteOrderMark) &&
+  // A cell that starts like a byte-order mark would lose it at the start of the file, and one that
+  // starts like a comment would be taken for one.
+  bool plain = !cell.starts_with(kByteOrderMark) && !cell.starts_with('#') &&
                cell.find_first_of(",\"\r\n;\t|") == std::string_view::npos && trim(cell) == cell;
   if (plain) {
     out += cell;
@@ -115,24 +70,23 @@ TextSource text_source(std::string_view text) {
   };
 }
 
-CsvRows::CsvRows(TextSource source, std::string_view where, char delimiter, size_t buffer)
-    : source_(std::move(source)), buffer_(buffer) {
+CsvRows::CsvRows(TextSource source, std::string_view where, CsvLayout layout, size_t buffer)
+    : source_(std::move(source)), buffer_(buffer), layout_(layout) {
   at_ = end_ = buffer_.data();
-  start(where, delimiter);
+  start(where);
 }
 
-CsvRows::CsvRows(std::span<char> text, std::string_view where, char delimiter)
-    : at_(text.data()), end_(text.data() + text.size()), is_whole_(true) {
-  start(where, delimiter);
+CsvRows::CsvRows(std::span<char> text, std::string_view where, CsvLayout layout)
+    : at_(text.data()), end_(text.data() + text.size()), is_whole_(true), layout_(layout) {
+  start(where);
 }
 
-void CsvRows::start(std::string_view where, char delimiter) {
+void CsvRows::start(std::string_view where) {
   where_ = where;
   if (is_whole_) check_is_text(at_);
   while (!is_whole_ && static_cast<size_t>(end_ - at_) < buffer_.size()) refill();
-  auto text = [&] { return std::string_view(at_, static_cast<size_t>(end_ - at_)); };
-  if (text().starts_with(kByteOrderMark)) at_ += kByteOrderMark.size();
-  delimiter_ = delimiter ? delimiter : find_delimiter(text(), is_whole_);
+  auto text = std::string_view(at_, static_cast<size_t>(end_ - at_));
+  if (text.starts_with(kByteOrderMark)) at_ += kByteOrderMark.size();
 }
 
 /// Gets more text behind end_, moving what is from at_ on to the buffer's start; false at the end.
@@ -166,42 +120,101 @@ void CsvRows::check_is_text(const char* from) const {
 }
 
 bool CsvRows::next() {
-  if (blank_lines_ == 0 && !skip_blank_lines()) return false;
-  if (blank_lines_ > 0) {
-    --blank_lines_;
-    row_line_ = blank_line_++;
-    cells_.assign(1, {});
-  } else {
-    row_line_ = line_;
-    while (!mark_row()) {
-      line_ = row_line_;
-      refill();
+  do {
+    if (!find_row()) return false;
+    if (blank_lines_ > 0) {
+      --blank_lines_;
+      row_line_ = blank_line_++;
+      cells_.assign(1, {});
+      break;
     }
-    unquote();
-  }
-  if (first_line_ == 0) {
-    first_line_ = row_line_;
-    columns_ = cells_.size();
-  }
-  ELBO_CHECK(cells_.size() == columns_, Code::data,
+    read_row();
+  } while (pass_over());
+  if (layout_.columns == 0) layout_.columns = cells_.size();
+  bool fits = is_as_wide() || layout_.columns == kAnyWidth || rows_given_ < layout_.head_rows;
+  if (first_line_ == 0 && is_as_wide()) first_line_ = row_line_;
+  ++rows_given_;
+  ELBO_CHECK(fits, Code::data,
              "{}:{}: row has {} fields, expected {} as in line {}\n"
-             "Fields are separated by '{}'; one that holds it must be quoted.",
-             where_, row_line_, cells_.size(), columns_, first_line_,
-             delimiter_ == '\t' ? std::string("\\t") : std::string(1, delimiter_));
+             "Fields are separated by {}; one that holds it must be quoted.",
+             where_, row_line_, cells_.size(), layout_.columns, first_line_,
+             layout_.delimiter == '\t'  ? "'\\t'"
+             : layout_.delimiter == ' ' ? std::string("blanks")
+                                        : fmt::format("'{}'", layout_.delimiter));
   return true;
 }
 
-/// Counts blank lines as rows to be given, unless nothing follows on them; false at the end.
+/// Goes to what may be a row; false at the end.
+bool CsvRows::find_row() {
+  if (blank_lines_ > 0) return true;
+  do {
+    if (!skip_blank_lines()) return false;
+  } while (blank_lines_ == 0 && skip_comment());
+  return true;
+}
+
+void CsvRows::read_row() {
+  row_line_ = line_;
+  while (!mark_row()) {
+    line_ = row_line_;
+    refill();
+  }
+  unquote();
+  bool has_last = cells_.size() == layout_.columns + 1 && layout_.columns != kAnyWidth &&
+                  layout_.columns > 0 && trim(cells_.back()).empty();
+  if (!has_last) return;
+  cells_.pop_back();
+  if (rows_given_ >= layout_.head_rows) ++passed_over_.last_cells;
+}
+
+/// Whether the row that was read is none: a comment, or a line of blanks.
+bool CsvRows::pass_over() {
+  if (is_as_wide() || layout_.columns == kAnyWidth) return false;
+  if (cells_[0].starts_with('#')) return ++passed_over_.comments, true;
+  bool is_blank = cells_.size() == 1 && trim(cells_[0]).empty();
+  return is_blank ? ++passed_over_.blank_lines, true : false;
+}
+
+bool CsvRows::is_as_wide() const {
+  return layout_.columns == 0 || cells_.size() == layout_.columns;
+}
+
+/// Counts blank lines as rows to be given, unless nothing follows on them or rows have several
+/// cells; false at the end.
 bool CsvRows::skip_blank_lines() {
   blank_line_ = line_;
   while (true) {
     if (end_ - at_ < 2 && refill()) continue;  // two: \r\n is one end of a line
     if (at_ == end_) return blank_lines_ = 0, false;
-    if (*at_ != '\n' && *at_ != '\r') return true;
+    if (*at_ != '\n' && *at_ != '\r') break;
     at_ += *at_ == '\r' && end_ - at_ > 1 && at_[1] == '\n' ? 2 : 1;
     ++line_;
     ++blank_lines_;
   }
+  bool are_rows = layout_.columns <= 1 || layout_.columns == kAnyWidth;
+  if (are_rows) return true;
+  passed_over_.blank_lines += blank_lines_;
+  blank_lines_ = 0;
+  return true;
+}
+
+/// Goes behind the line at at_ where it is a comment whatever its width.
+bool CsvRows::skip_comment() {
+  if (*at_ != '#') return false;
+  bool is_comment = end_ - at_ < 2 || std::strchr(" \t#\r\n", at_[1]) != nullptr;
+  if (!is_comment) return false;
+  size_t length = 0;
+  while (true) {
+    while (at_ + length < end_ && at_[length] != '\n' && at_[length] != '\r') ++length;
+    if (at_ + length + 1 < end_ || is_whole_) break;
+    refill();
+  }
+  last_comment_.assign(at_, std::min(length, kLongestComment));
+  at_ += length;
+  if (at_ < end_) at_ += *at_ == '\r' && end_ - at_ > 1 && at_[1] == '\n' ? 2 : 1;
+  ++line_;
+  ++passed_over_.comments;
+  return true;
 }
 
 /// Marks the cells of the row at at_ and goes behind it; false when the text in the buffer ends
@@ -209,23 +222,35 @@ bool CsvRows::skip_blank_lines() {
 bool CsvRows::mark_row() {
   char* begin = at_;
   auto more_needed = [&] { return at_ = begin, false; };
+  const bool by_blanks = layout_.delimiter == ' ';
   marks_.clear();
   while (true) {
-    if (at_ < end_ && *at_ == '"') {
-      if (!mark_quoted()) return more_needed();
-    } else {
-      char* cell = at_;
-      while (at_ < end_ && *at_ != delimiter_ && *at_ != '\n' && *at_ != '\r') ++at_;
-      marks_.push_back({cell, at_, false});
-    }
+    while (by_blanks && at_ < end_ && is_blank(*at_)) ++at_;
+    bool is_end_of_blanks =
+        by_blanks && !marks_.empty() && (at_ == end_ || *at_ == '\n' || *at_ == '\r');
+    if (!is_end_of_blanks && !mark_cell()) return more_needed();
     if (end_ - at_ < 2 && !is_whole_) return more_needed();
     if (at_ == end_) return true;
     char c = *at_++;
-    if (c == delimiter_) continue;
+    if (c == layout_.delimiter || (by_blanks && c == '\t')) continue;
     if (c == '\r' && at_ < end_ && *at_ == '\n') ++at_;
     ++line_;
     return true;
   }
+}
+
+/// Marks the cell at at_ and goes behind it; false when the text in the buffer ends within quotes.
+bool CsvRows::mark_cell() {
+  if (at_ < end_ && *at_ == '"') return mark_quoted();
+  char* cell = at_;
+  const char delimiter = layout_.delimiter;
+  if (delimiter == ' ') {
+    while (at_ < end_ && !is_blank(*at_) && *at_ != '\n' && *at_ != '\r') ++at_;
+  } else {
+    while (at_ < end_ && *at_ != delimiter && *at_ != '\n' && *at_ != '\r') ++at_;
+  }
+  marks_.push_back({cell, at_, false});
+  return true;
 }
 
 /// Marks the quoted cell at at_ and goes behind it; false when the text in the buffer ends first.
@@ -245,11 +270,12 @@ bool CsvRows::mark_quoted() {
     ++at_;
   }
   marks_.push_back({begin, at_ - 1, has_pairs});
-  bool ended = at_ == end_ || *at_ == delimiter_ || *at_ == '\n' || *at_ == '\r';
+  bool ended = at_ == end_ || *at_ == layout_.delimiter || *at_ == '\n' || *at_ == '\r' ||
+               (layout_.delimiter == ' ' && *at_ == '\t');
   ELBO_CHECK(ended, Code::data,
              "{}:{}: '{}' follows a closing quote, expected '{}' or the end of the line\n"
              "A quote inside a quoted field is written twice.",
-             where_, line_, *at_, delimiter_);
+             where_, line_, *at_, layout_.delimiter);
   return true;
 }
 
@@ -267,50 +293,6 @@ void CsvRows::unquote() {
     }
     cells_.emplace_back(mark.begin, static_cast<size_t>(mark.end - mark.begin));
   }
-}
-
-bool has_header(TextSource source, std::string_view where, char delimiter, std::string_view asked,
-                size_t buffer) {
-  if (asked != "auto") return asked == "yes";
-  CsvRows rows(std::move(source), where, delimiter, buffer);
-  if (!rows.next() || has_number(rows.cells())) return false;
-  bool is_only_row = true;
-  for (; rows.next(); is_only_row = false) {
-    if (has_number(rows.cells())) return true;
-  }
-  return is_only_row;  // names alone
-}
-
-std::vector<std::string> header_of(const std::vector<std::string_view>& cells) {
-  std::vector<std::string> out;
-  for (std::string_view cell : cells) {
-    out.emplace_back(trim(cell));
-    if (out.back().empty()) out.back() = fmt::format("column {}", out.size());
-  }
-  return out;
-}
-
-CsvTable parse_csv(std::string text, std::string_view where, char delimiter,
-                   std::string_view header) {
-  bool named = has_header(text_source(text), where, delimiter, header,
-                          std::min(text.size() + 1, kTextBuffer));
-  auto owned = std::make_shared<std::string>(std::move(text));
-  CsvTable out;
-  out.text = owned;
-  CsvRows rows(std::span<char>(*owned), where, delimiter);
-  bool any = rows.next();
-  ELBO_CHECK(any, Code::data, "{}: holds no rows", where);
-  out.columns = rows.cells().size();
-  if (named) {
-    out.header = header_of(rows.cells());
-    any = rows.next();
-  }
-  for (; any; any = rows.next()) {
-    out.lines.push_back(rows.line());
-    out.cells.insert(out.cells.end(), rows.cells().begin(), rows.cells().end());
-  }
-  ELBO_CHECK(out.rows() > 0, Code::data, "{}: holds a header and no rows", where);
-  return out;
 }
 
 std::string encode_csv(const std::vector<std::string>& header,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/io/csv.h"
+#include "elbo/io/csv_format.h"
 
 #include <cmath>
 
@@ -117,7 +118,7 @@ Rows parse_pieces(const std::string& text, Rng& rng) {
     left.remove_prefix(n);
     return n;
   };
-  CsvRows rows(pieces, "a.csv", ',', 4 + rng.below(8));
+  CsvRows rows(pieces, "a.csv", {','}, 4 + rng.below(8));
   Rows out;
   while (rows.next()) out.emplace_back(rows.cells().begin(), rows.cells().end());
   return out;

@@ -25,13 +25,19 @@ std::vector<std::pair<int64_t, std::byte*>> in_order(std::span<const int64_t> ro
 
 }  // namespace
 
-FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing)
-    : file_(std::move(file)), layout_(std::move(layout)), nan_is_missing_(nan_is_missing) {
+FileRows::FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing,
+                   std::optional<DType> numbers)
+    : file_(std::move(file)),
+      layout_(std::move(layout)),
+      nan_is_missing_(nan_is_missing),
+      type_is_open_(!numbers),
+      numbers_(numbers.value_or(DType::f32)) {
   std::vector<int64_t> one = layout_.shape;
   if (!one.empty()) one[0] = std::min<int64_t>(one[0], 1);
   RawSet set;
   // A row of zeros will do: what rows become depends on their type and shape alone.
-  kind_ = fill_examples(set, make_array(layout_.dtype, one), file_->name(), nan_is_missing_);
+  kind_ = fill_examples(set, make_array(layout_.dtype, one), file_->name(), nan_is_missing_,
+                        nullptr, {}, numbers_);
   x_ = {set.x.dtype, set.x.shape, {}};
   x_.shape[0] = layout_.shape[0];
   one[0] = 1;
@@ -44,7 +50,7 @@ uint64_t FileRows::bytes() const { return static_cast<uint64_t>(x_.size()) * dty
 RawSet FileRows::to_set(Array array, std::span<const int64_t> rows) const {
   if (layout_.big_endian) swap_bytes(array.data, dtype_size(array.dtype));
   RawSet out;
-  fill_examples(out, std::move(array), file_->name(), nan_is_missing_, nullptr, rows);
+  fill_examples(out, std::move(array), file_->name(), nan_is_missing_, nullptr, rows, numbers_);
   if (has_mask_ && out.mask.empty()) {
     out.mask = make_array(DType::u8, out.x.shape);
     std::memset(out.mask.data.data(), 1, out.mask.data.size());
@@ -71,10 +77,22 @@ RawSet FileRows::read(std::span<const int64_t> rows) const {
   return to_set(std::move(array), rows);
 }
 
+/// As many columns as x has; in the machine's byte order.
+void FileRows::add_rows(PrecisionCheck& precision, const Array& array) const {
+  if (kind_ != "table") return;
+  auto columns = static_cast<size_t>(x_.shape[1]);
+  if (!layout_.big_endian) return precision.add(array, columns);
+  Array swapped = array;
+  swap_bytes(swapped.data, dtype_size(swapped.dtype));
+  precision.add(swapped, columns);
+}
+
 void FileRows::check(const std::function<void(std::span<const std::byte>)>& visit) {
   auto block = static_cast<int64_t>(std::max<size_t>(1, kBlock / std::max<size_t>(row_bytes_, 1)));
   std::vector<int64_t> rows;
   bool misses = false;
+  PrecisionCheck precision;
+  if (type_is_open_) numbers_ = DType::f64;
   for (int64_t begin = 0; begin < layout_.shape[0]; begin += block) {
     rows.resize(static_cast<size_t>(std::min(block, layout_.shape[0] - begin)));
     std::iota(rows.begin(), rows.end(), begin);
@@ -83,11 +101,15 @@ void FileRows::check(const std::function<void(std::span<const std::byte>)>& visi
     Array array = make_array(layout_.dtype, std::move(shape));
     file_->read(layout_.offset + static_cast<uint64_t>(begin) * row_bytes_, array.data);
     visit(array.data);
+    if (type_is_open_) add_rows(precision, array);
     RawSet set = to_set(std::move(array), rows);
     misses = !set.mask.empty() || misses;
     span_.add(set.x, set.mask);
   }
   has_mask_ = misses;
+  if (!type_is_open_) return;
+  numbers_ = precision.type();
+  if (kind_ == "table") x_.dtype = numbers_;
 }
 
 namespace {
@@ -130,16 +152,40 @@ std::string read_examples(SourceFiles& files, const Path& path, const ArrayForma
   return fill_examples(set, std::move(array), where, nan_is_missing, notes);
 }
 
-RowSpool::RowSpool(int64_t columns, uint64_t in_memory, std::string where)
-    : columns_(columns), in_memory_(in_memory), where_(std::move(where)), blocks_(1) {}
+RowSpool::RowSpool(DType type, std::vector<int64_t> event, uint64_t in_memory, std::string where)
+    : type_(type),
+      event_(std::move(event)),
+      in_memory_(in_memory),
+      where_(std::move(where)),
+      blocks_(1) {}
 
-void RowSpool::add(std::span<const float> row) {
-  auto bytes = std::as_bytes(row);
-  blocks_.back().insert(blocks_.back().end(), bytes.begin(), bytes.end());
-  gathered_ += bytes.size();
+namespace {
+
+template <class T>
+void append_as(Bytes& out, std::span<const double> row) {
+  size_t begin = out.size();
+  out.resize(begin + row.size() * sizeof(T));
+  for (size_t i = 0; i < row.size(); ++i) {
+    auto value = static_cast<T>(row[i]);
+    std::memcpy(out.data() + begin + i * sizeof(T), &value, sizeof(T));
+  }
+}
+
+}  // namespace
+
+void RowSpool::add(std::span<const double> row) {
+  Bytes& block = blocks_.back();
+  if (type_ == DType::u8) {
+    append_as<uint8_t>(block, row);
+  } else if (type_ == DType::f32) {
+    append_as<float>(block, row);
+  } else {
+    append_as<double>(block, row);
+  }
+  gathered_ += row.size() * dtype_size(type_);
   ++rows_;
   if (!file_ && gathered_ > in_memory_) file_ = DiskFile::make_temporary();
-  if (blocks_.back().size() < kBlock) return;
+  if (block.size() < kBlock) return;
   if (file_) put_away();
   blocks_.emplace_back().reserve(kBlock);
 }
@@ -150,6 +196,8 @@ void RowSpool::put_away() {
 }
 
 void RowSpool::finish(RawSet& set) {
+  std::vector<int64_t> shape = event_;
+  shape.insert(shape.begin(), rows_);
   if (!file_) {
     Bytes all;
     all.reserve(gathered_);
@@ -157,12 +205,12 @@ void RowSpool::finish(RawSet& set) {
       all.insert(all.end(), block.begin(), block.end());
       block = {};
     }
-    fill_examples(set, {DType::f32, {rows_, columns_}, std::move(all)}, where_, true);
+    fill_examples(set, {type_, std::move(shape), std::move(all)}, where_, true, nullptr, {}, type_);
     return;
   }
   put_away();
   auto rows = std::make_shared<FileRows>(
-      file_, ArrayLayout{DType::f32, {rows_, columns_}, 0, false, false}, true);
+      file_, ArrayLayout{type_, std::move(shape), 0, false, false}, true, type_);
   rows->check([](std::span<const std::byte>) {});
   set.x = rows->x();
   set.on_disk = std::move(rows);

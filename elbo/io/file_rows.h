@@ -15,8 +15,10 @@ namespace elbo {
 /// when they are, by fill_examples, so that they are what they would be in memory.
 class FileRows {
  public:
-  /// Throws Error(Code::data) as fill_examples does for the first row.
-  FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing);
+  /// numbers: the type in which a table is given, f32 or f64; none: f32 until check() finds that it
+  /// needs f64. Throws Error(Code::data) as fill_examples does for the first row.
+  FileRows(std::shared_ptr<const DiskFile> file, ArrayLayout layout, bool nan_is_missing,
+           std::optional<DType> numbers = std::nullopt);
 
   /// x [B, ...] of these rows, in their order, and mask when the whole set has one. Any number of
   /// threads. Throws Error(Code::data) where the file is no longer what it was.
@@ -33,11 +35,14 @@ class FileRows {
   uint64_t bytes() const;                          ///< what x would take in memory
 
  private:
+  void add_rows(PrecisionCheck& precision, const Array& array) const;
   RawSet to_set(Array array, std::span<const int64_t> rows) const;
 
   std::shared_ptr<const DiskFile> file_;
   ArrayLayout layout_;
   bool nan_is_missing_, has_mask_ = false;
+  bool type_is_open_;  // until check()
+  DType numbers_;
   size_t row_bytes_ = 0;
   std::string kind_;
   Array x_;
@@ -58,20 +63,23 @@ std::string read_examples(SourceFiles& files, const Path& path, const ArrayForma
                           RawSet& set, bool nan_is_missing, const ReadRequest& request,
                           std::vector<std::string>* notes = nullptr);
 
-/// Gathers a table row by row, in memory up to a number of bytes and in a temporary file from there
-/// on. NaN stands for a missing cell.
+/// Gathers examples row by row, in memory up to a number of bytes and in a temporary file from
+/// there on. NaN stands for a missing cell.
 class RowSpool {
  public:
-  RowSpool(int64_t columns, uint64_t in_memory, std::string where);
+  /// type: f32 or f64 of a table {D}, u8 of images {H, W} or {H, W, 3}.
+  RowSpool(DType type, std::vector<int64_t> event, uint64_t in_memory, std::string where);
   /// Throws Error(Code::resource) when the disk is full.
-  void add(std::span<const float> row);
+  void add(std::span<const double> row);
   /// Puts what was gathered into x and mask, or on disk.
   void finish(RawSet& set);
 
  private:
   void put_away();
 
-  int64_t columns_, rows_ = 0;
+  DType type_;
+  std::vector<int64_t> event_;
+  int64_t rows_ = 0;
   uint64_t in_memory_, gathered_ = 0;  // bytes
   std::string where_;
   std::vector<Bytes> blocks_;  // what is gathered in memory; the last one is being filled

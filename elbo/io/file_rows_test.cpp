@@ -77,6 +77,7 @@ void expect_same(const Path& path, ReadRequest request = {}, const Part& reader 
   EXPECT_EQ(disk.name, memory.name);
   EXPECT_EQ(disk.notes, memory.notes);
   EXPECT_EQ(disk.column_names, memory.column_names);
+  EXPECT_EQ(disk.train.ids, memory.train.ids);
   EXPECT_EQ(disk.label_names, memory.label_names);
   EXPECT_EQ(disk.target_name, memory.target_name);
   EXPECT_EQ(disk.fingerprint, memory.fingerprint);
@@ -99,6 +100,9 @@ TEST_F(FileRowsTest, NpyOfAnyTypeAndShape) {
   expect_same(put_array("last.npy", random_array(DType::u8, {9, 4, 5, 3}, 5)));
   expect_same(put_array("first.npy", random_array(DType::u8, {9, 3, 4, 5}, 6)));
   expect_same(put_array("one.npy", random_array(DType::u8, {9, 1, 4, 5}, 7)));
+  Array times = make_array(DType::i64, {60, 2});
+  for (size_t i = 0; i < 120; ++i) times.as<int64_t>()[i] = 1714521600 + int64_t(i * i);
+  expect_same(put_array("times.npy", times));
   Bytes swapped = encode_npy(random_array(DType::i16, {9, 3}, 8));
   auto order = std::find(swapped.begin(), swapped.end(), std::byte{'<'});
   *order = std::byte{'>'};
@@ -134,10 +138,10 @@ TEST_F(FileRowsTest, CsvWithLabelsMissingCellsAndColumnsInAnotherOrder) {
   expect_same(put("ordered.csv", text), ordered);
   expect_same(put("numbers.csv", "a,y\n1,7\n2,5\n3,7\n"));
   expect_same(put("targets.csv", "a;y\n1;7.5\n2;5\n3;7\n"));
-  Part reader("csv");
-  reader.options["drop"] = "b";
-  expect_same(put("dropped.csv", text), {}, reader);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 7) << "files left";
+  expect_same(put("dropped.csv", text), {.drop = {"b"}});
+  expect_same(put("wide.csv", "t,a\n1714521600,1\n1714521601,2\n1714521607,1\n"));
+  expect_same(put("pixels.csv", "1,2,3,4\n5,6,7,8\n9,0,0,255\n"), {.image = {2, 2}});
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 9) << "files left";
 }
 
 TEST_F(FileRowsTest, FaultsHaveTheSameWords) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "elbo/io/array_visit.h"
 #include "elbo/io/gzip.h"
@@ -12,14 +13,8 @@
 namespace elbo {
 namespace {
 
-/// All elements as f32 in an array of the given shape; what does not fit becomes an infinity.
-Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
-  if (in.dtype == DType::f32) {
-    in.shape = std::move(shape);
-    return in;
-  }
-  Array out = make_array(DType::f32, std::move(shape), where);
-  auto to = out.as<float>();
+template <class T>
+void convert(const Array& in, std::span<T> to) {
   visit_elements(in, [&](auto from) {
     for (size_t i = 0; i < to.size(); ++i) {
       if (in.dtype == DType::f16) {
@@ -29,10 +24,22 @@ Array to_float(Array in, std::vector<int64_t> shape, std::string_view where) {
       } else if (in.dtype == DType::boolean) {
         to[i] = from[i] != 0;
       } else {
-        to[i] = static_cast<float>(from[i]);
+        to[i] = static_cast<T>(from[i]);
       }
     }
   });
+}
+
+/// All elements as f32 or f64 in an array of the given shape; what does not fit becomes an
+/// infinity.
+Array to_floating(Array in, std::vector<int64_t> shape, std::string_view where,
+                  DType type = DType::f32) {
+  if (in.dtype == type) {
+    in.shape = std::move(shape);
+    return in;
+  }
+  Array out = make_array(type, std::move(shape), where);
+  type == DType::f64 ? convert(in, out.as<double>()) : convert(in, out.as<float>());
   return out;
 }
 
@@ -49,7 +56,7 @@ std::string place_text(const std::vector<int64_t>& shape, size_t element, int64_
   return shape_text(index) + " (from 0)";
 }
 
-[[noreturn]] void refuse(float value, const std::string& place, std::string_view where) {
+[[noreturn]] void refuse(double value, const std::string& place, std::string_view where) {
   if (std::isnan(value)) {
     fail(Code::data,
          "{}: NaN at {}, expected a finite number\n"
@@ -57,14 +64,15 @@ std::string place_text(const std::vector<int64_t>& shape, size_t element, int64_
          where, place);
   }
   fail(Code::data,
-       "{}: {} at {}, expected a finite number within 32-bit range\n"
+       "{}: {} at {}, expected a finite number\n"
        "Remove the row or replace the value.",
        where, value, place);
 }
 
+template <class T>
 void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
-                  std::span<const int64_t> rows = {}) {
-  auto x = set.x.as<float>();
+                  std::span<const int64_t> rows) {
+  auto x = set.x.as<T>();
   size_t width = x.size() / static_cast<size_t>(std::max<int64_t>(set.x.rows(), 1));
   for (size_t i = 0; i < x.size(); ++i) {
     if (std::isfinite(x[i])) continue;
@@ -80,6 +88,12 @@ void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
     set.mask.as<uint8_t>()[i] = 0;
     x[i] = 0;
   }
+}
+
+void check_finite(RawSet& set, std::string_view where, bool nan_is_missing,
+                  std::span<const int64_t> rows = {}) {
+  if (set.x.dtype == DType::f64) return check_finite<double>(set, where, nan_is_missing, rows);
+  check_finite<float>(set, where, nan_is_missing, rows);
 }
 
 }  // namespace
@@ -123,8 +137,39 @@ Bytes content_head(std::span<const std::byte> head) {
   return is_gzip(head) ? gunzip_head(head, 4096) : Bytes(head.begin(), head.end());
 }
 
+bool loses_in_f32(double error, double low, double high) {
+  bool is_beyond_f32 = error > 1e-7 * std::max(std::abs(low), std::abs(high));
+  return error >= 0.5 || is_beyond_f32 || (high > low && error > 1e-6 * (high - low));
+}
+
+void PrecisionCheck::add(const Array& rows, size_t columns) {
+  bool fits_f32 = dtype_size(rows.dtype) <= 2 || rows.dtype == DType::f32;
+  if (fits_f32 || columns == 0) return;
+  low_.resize(columns, std::numeric_limits<double>::infinity());
+  high_.resize(columns, -std::numeric_limits<double>::infinity());
+  error_.resize(columns);
+  visit_elements(rows, [&](auto from) {
+    for (size_t i = 0; i < from.size(); ++i) {
+      auto v = static_cast<double>(from[i]);
+      double error = std::abs(v - static_cast<double>(static_cast<float>(v)));
+      size_t c = i % columns;
+      low_[c] = v < low_[c] ? v : low_[c];  // NaN compares false
+      high_[c] = v > high_[c] ? v : high_[c];
+      error_[c] = error > error_[c] ? error : error_[c];
+    }
+  });
+}
+
+DType PrecisionCheck::type() const {
+  for (size_t c = 0; c < error_.size(); ++c) {
+    if (low_[c] <= high_[c] && loses_in_f32(error_[c], low_[c], high_[c])) return DType::f64;
+  }
+  return DType::f32;
+}
+
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
-                          std::vector<std::string>* notes, std::span<const int64_t> rows) {
+                          std::vector<std::string>* notes, std::span<const int64_t> rows,
+                          std::optional<DType> numbers) {
   ELBO_CHECK(!array.shape.empty() && !array.data.empty(), Code::data,
              "{}: an array of shape {} holds no examples, expected [N, ...]", where,
              shape_text(array.shape));
@@ -142,8 +187,14 @@ std::string fill_examples(RawSet& set, Array array, std::string_view where, bool
     array.dtype = DType::u8;
     set.x = std::move(array);
   } else {
+    if (images) numbers = DType::f32;
+    if (!numbers) {
+      PrecisionCheck check;
+      check.add(array, static_cast<size_t>(array.shape[1]));
+      numbers = check.type();
+    }
     std::vector<int64_t> shape = array.shape;
-    set.x = to_float(std::move(array), std::move(shape), where);
+    set.x = to_floating(std::move(array), std::move(shape), where, *numbers);
     check_finite(set, where, nan_is_missing, rows);
   }
   return images ? "image" : "table";

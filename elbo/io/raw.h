@@ -52,14 +52,32 @@ bool is_image(DType dtype, std::span<const int64_t> shape);
 Array channels_last(Array array);
 
 /// Turns an array into examples: what is_image accepts into an image set of u8 (from u8 and bool)
-/// or f32, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table f32
-/// [N, D]. Returns the kind, "image" or "table". NaN is refused with its place, or masked
+/// or f32, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table [N, D] of
+/// the type `numbers`, f32 or f64; the one that PrecisionCheck finds where none is named. Returns the kind, "image" or "table". NaN is refused with its place, or masked
 /// when nan_is_missing; infinities are refused.
 /// `notes`, if any, is told of an array that might have been meant otherwise. `rows`, where the
 /// array holds some rows of a larger one, are their numbers, for messages.
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
                           std::vector<std::string>* notes = nullptr,
-                          std::span<const int64_t> rows = {});
+                          std::span<const int64_t> rows = {},
+                          std::optional<DType> numbers = std::nullopt);
+
+/// Whether f32 would lose something of numbers in [low, high] that differ from their f32 by up to
+/// `error`: more than a millionth of the range; a half, which parts whole numbers from others; or
+/// what lies beyond f32's own range.
+bool loses_in_f32(double error, double low, double high);
+
+/// Finds out whether a table's numbers need f64.
+class PrecisionCheck {
+ public:
+  /// Some rows of a table of that many columns. NaN is passed over.
+  void add(const Array& rows, size_t columns);
+  /// The type for all that was added: f32, or f64 where f32 would lose something of a column.
+  DType type() const;
+
+ private:
+  std::vector<double> low_, high_, error_;
+};
 
 /// Notes what an array of this type and shape is read as, where it might have been meant otherwise.
 void note_shape(DType dtype, const std::vector<int64_t>& shape, std::vector<std::string>& notes);

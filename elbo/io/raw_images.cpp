@@ -225,6 +225,7 @@ void take_as_images(RawData& data, const ReadRequest& request, std::string_view 
   }
   data.kind = "image";
   data.column_names.clear();
+  data.column_codes.clear();
   learn_range(data, request, where);
 }
 

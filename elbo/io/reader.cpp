@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
@@ -128,6 +129,16 @@ class AutoReader : public Reader {
 };
 
 }  // namespace
+
+Value ColumnReport::to_value() const {
+  Value out;
+  out["name"] = name;
+  out["role"] = role;
+  out["taken_as"] = taken_as;
+  out["why"] = why;
+  out["flags"] = Value::list(flags);
+  return out;
+}
 
 std::unique_ptr<Reader> make_auto_reader(const NoOptions&) {
   return std::make_unique<AutoReader>();

@@ -8,6 +8,7 @@
 
 #include "elbo/core/family.h"
 #include "elbo/io/array.h"
+#include "elbo/io/column_code.h"
 #include "elbo/io/value_range.h"
 
 namespace elbo {
@@ -16,7 +17,9 @@ class FileRows;
 
 /// Examples as they stand in a file, before anything is done to them.
 struct RawSet {
-  Array x;     ///< images u8 or f32, [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D]
+  /// Images u8 or f32, [N, H, W] (grey) or [N, H, W, 3] (colour); tables f32 [N, D], or f64 where
+  /// f32 would lose something of the numbers.
+  Array x;
   Array mask;  ///< u8, as x; 1 = present; empty when nothing is missing. x is 0 where missing.
   Array y;     ///< [N] i64 class indices into label_names, or f32 targets; empty when unlabelled
   /// [N] what the source calls each example: the cells of its id column, the names of its files.
@@ -33,7 +36,8 @@ struct ColumnReport {
   std::string role;                     ///< "feature", "target", "id" or "left out"
   std::string taken_as;                 ///< "numbers", "yes = 1, no = 0", "categories", "dates", ..
   std::string why = {};                 ///< the rule by which, where it is not plain to see
-  std::vector<std::string> flags = {};  ///< "constant", "-999 in 12 rows may mean missing", ..
+  std::vector<std::string> flags = {};  ///< "constant, 1", "-999 in 12 rows may mean missing", ..
+  Value to_value() const;
 };
 
 /// What a reader makes of a path.
@@ -44,12 +48,13 @@ struct RawData {
   ValueRange range = {};   ///< images: black and white, in x's own units
   std::string alpha = {};  ///< pictures: what was done with alpha, alpha_names(); "" without any
   RawSet train;
-  std::optional<RawSet> test;             ///< where the source has a test set of its own
-  std::vector<std::string> column_names;  ///< tables: D names; empty when there are none
-  std::vector<std::string> label_names;   ///< classes in index order; empty for targets or no y
-  std::string target_name;                ///< what y is called; empty when unlabelled
-  std::string id_name = {};               ///< what ids are called: the column, "file"
-  std::string fingerprint;                ///< SHA-256 of the bytes read
+  std::optional<RawSet> test;                 ///< where the source has a test set of its own
+  std::vector<std::string> column_names;      ///< tables: D names; empty when there are none
+  std::vector<ColumnCode> column_codes = {};  ///< tables of text: D codes
+  std::vector<std::string> label_names;       ///< classes in index order; empty for targets or no y
+  std::string target_name;                    ///< what y is called; empty when unlabelled
+  std::string id_name = {};                   ///< what ids are called: the column, "file"
+  std::string fingerprint;                    ///< SHA-256 of the bytes read
   /// What the reader decided that may surprise, a sentence each: it reaches `describe`, the log
   /// and run.json.
   std::vector<std::string> notes;
@@ -60,12 +65,14 @@ struct RawData {
 struct ReadRequest {
   /// The column, npz entry or file that holds the labels. "": the usual names are looked for;
   /// "none": the data are read without labels.
-  std::string target;
+  std::string target = {};
   /// Set where a model that needs no labels reads data: a target that is not there is no fault.
   bool target_may_lack = false;
   /// The names of the columns a model takes, or empty. A table with a header then gives these, in
   /// this order; they are features whatever their names, and no others may be among its features.
   std::vector<std::string> columns = {};
+  /// How it reads them, one for each of `columns`, or empty.
+  std::vector<ColumnCode> codes = {};
   /// What the user says of columns: those alone that are features (empty: all that can be), those
   /// that are left out, and the one that names the rows (""; the usual ones are looked for;
   /// "none").

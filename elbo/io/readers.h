@@ -24,13 +24,16 @@ struct NumpyOptions {
 struct CsvOptions {
   std::string delimiter = "auto";
   std::string header = "auto";
-  std::vector<std::string> missing = {"", "NA", "NaN", "nan", "null", "?"};
-  std::vector<std::string> drop;
+  std::string decimal = "auto";
+  std::vector<std::string> missing = {};
   void fields(Fields& f) {
-    f("delimiter", delimiter, "what stands between two cells", {"auto", ",", ";", "\t", "|"});
+    f("delimiter", delimiter, "what stands between two cells",
+      {"auto", ",", ";", "\t", "|", "blanks"});
     f("header", header, "whether the first row names the columns", {"auto", "yes", "no"});
-    f("missing", missing, "texts that mark a missing cell");
-    f("drop", drop, "columns to leave out, by name, or by number from 1 without a header");
+    f("decimal", decimal, "what divides a number's whole part from its fraction",
+      {"auto", ".", ","});
+    f("missing", missing,
+      "texts that mark a missing cell, beside the usual ones (nothing, NA, NaN, null, ?, -, ..)");
   }
 };
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "elbo/core/disk.h"
-#include "elbo/io/csv.h"
+#include "elbo/io/csv_format.h"
 #include "elbo/io/gzip.h"
 #include "elbo/io/idx.h"
 #include "elbo/io/npy.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "elbo/io/csv_format.h"
 #include "elbo/io/fuzz/fuzz.h"
 #include "elbo/io/readers.h"
 
@@ -29,14 +30,17 @@ void check_pieces(const std::string& text) {
     }
     return out;
   };
-  std::string copy = text;
   TextSource pieces = [left = std::string_view(text)](std::span<char> out) mutable {
     size_t n = left.copy(out.data(), std::min<size_t>(out.size(), 3));
     left.remove_prefix(n);
     return n;
   };
   if (text.find('\0') != std::string::npos) return;  // found before the rows that precede it
-  require(rows_of(CsvRows(pieces, "f", ',', 5)) == rows_of(CsvRows(std::span(copy), "f", ',')));
+  for (char delimiter : {',', ' '}) {
+    std::string copy = text;
+    require(rows_of(CsvRows(pieces, "f", {delimiter}, 5)) ==
+            rows_of(CsvRows(std::span(copy), "f", {delimiter})));
+  }
 }
 
 }  // namespace
@@ -47,5 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz([&] { check_round_trip(parse_csv(text, "f")); });
   fuzz([&] { read_csv_data(text, "f", {}, {}); });
   fuzz([&] { read_csv_data(text, "f", {.header = "no"}, {.target = "1"}); });
+  fuzz([&] { read_csv_data(text, "f", {.delimiter = "blanks", .decimal = ","}, {.id = "1"}); });
   return 0;
 }
