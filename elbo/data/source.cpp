@@ -2,6 +2,7 @@
 #include "elbo/data/source.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -16,6 +17,8 @@ void DataOptions::fields(Fields& f) {
   f("drop", drop, "columns that are left out");
   f("target", target, "the column or entry that holds labels or targets");
   f("id", id, "the column that names the rows: not modelled, written beside results");
+  f("image", image,
+    "HxW or HxWx3: the rows of a table are the pixels of pictures of that size, line by line");
   f("valid", valid,
     "training rows held out for validation: a count, a fraction below 1, or -1 for a tenth, at "
     "most 5,000",
@@ -44,6 +47,9 @@ Schema schema_of(const RawData& raw) {
     out.shape = {shape[1]};
   }
   out.columns = raw.column_names;
+  bool are_plain = std::all_of(raw.column_codes.begin(), raw.column_codes.end(),
+                               [](const ColumnCode& code) { return code == ColumnCode{}; });
+  if (!are_plain) out.codes = raw.column_codes;
   out.labels = raw.label_names;
   out.target = raw.target_name;
   return out;
@@ -72,6 +78,25 @@ std::string on_disk_note(const Array& x, int64_t in_memory) {
       bytes / (1 << 20), in_memory);
 }
 
+/// {28, 28} of "28x28", {32, 32, 3} of "32x32x3", {} of "".
+std::vector<int64_t> image_shape(const std::string& text) {
+  std::vector<int64_t> out;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  bool is_good = true;
+  while (is_good && at < end) {
+    auto [next, error] = std::from_chars(at, end, out.emplace_back());
+    is_good = error == std::errc{} && out.back() >= 1 && out.back() <= 16384 &&
+              (next == end || (*next == 'x' && next + 1 < end));
+    at = next == end ? end : next + 1;
+  }
+  bool has_channels = out.size() == 3 && (out[2] == 1 || out[2] == 3);
+  ELBO_CHECK(is_good && (text.empty() || out.size() == 2 || has_channels), Code::usage,
+             "data.image: expected HxW or HxWx3 such as 28x28, got '{}'", text);
+  if (out.size() == 3 && out[2] == 1) out.pop_back();
+  return out;
+}
+
 }  // namespace
 
 DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* model) {
@@ -81,10 +106,12 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   request.features = options.columns;
   request.drop = options.drop;
   request.id = options.id;
+  request.image = image_shape(options.image);
   request.in_memory = static_cast<uint64_t>(options.in_memory) << 20;
   if (model) {
     request.target_may_lack = true;
     request.columns = model->columns;
+    request.codes = model->codes;
   }
   RawData raw = read_data(options.path, options.reader, request);
   DataSource out{schema_of(raw),     raw.format, raw.fingerprint, raw.notes,
