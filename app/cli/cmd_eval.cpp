@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/commands.h"
+#include "app/cli/result.h"
 #include "elbo/report/text_table.h"
 
 namespace elbo::cli {
@@ -19,6 +20,7 @@ int run(const EvalVerbOptions& o, Call& call) {
   Run run = open_run(call.positionals[0]);
   std::string path = call.positionals.size() > 1 ? call.positionals[1] : "";
   DataSource data = open_for(run, path);
+  tell_notes(data, run, path, call.console);
   std::string split;
   DatasetPtr held_out = held_out_split(data, split);
   if (split == "train" && !is_own_data(run, path)) split.clear();  // it was not trained on these

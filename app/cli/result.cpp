@@ -11,11 +11,18 @@ Run open_for_use(const Path& folder) {
   return run;
 }
 
+void tell_notes(const DataSource& data, const Run& run, const std::string& path, Console& console) {
+  if (is_own_data(run, path)) return;
+  for (const std::string& note : data.notes) console.tell("note", note);
+}
+
 DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options) {
   ELBO_CHECK(call.positionals.size() > 1 || !run.config.data.path.empty(), Code::usage,
              "{} does not say what it was trained on\nName the data after it.",
              run.folder.string());
-  DataSource data = open_for(run, call.positionals.size() > 1 ? call.positionals[1] : "");
+  std::string path = call.positionals.size() > 1 ? call.positionals[1] : "";
+  DataSource data = open_for(run, path);
+  tell_notes(data, run, path, call.console);
   std::string name;
   if (options.split == "held-out") return held_out_split(data, name);
   DatasetPtr out = options.split == "train"   ? data.train

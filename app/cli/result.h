@@ -33,6 +33,9 @@ struct SplitOptions {
 /// Opens RUN for use, on as many threads as its configuration says.
 Run open_for_use(const Path& folder);
 
+/// Says what the reader decided of data that the run was not trained on.
+void tell_notes(const DataSource& data, const Run& run, const std::string& path, Console& console);
+
 /// The asked split of DATA, or of the run's own data when none is named. Throws Error(Code::data)
 /// when there is no such split.
 DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options);

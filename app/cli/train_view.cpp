@@ -172,6 +172,7 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
 
 void tell_plan(const Plan& plan, Console& console) {
   for (const auto& [label, text] : plan_lines(plan)) console.tell(label, text);
+  for (const std::string& note : plan.data.notes) console.tell("note", note);
   for (const std::string& reason : plan.why) {
     if (console.verbose()) console.tell("why", reason);
   }

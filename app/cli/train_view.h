@@ -33,7 +33,7 @@ class TrainView : public TrainListener {
 
 /// "data", "model", "plan" and what there is to say.
 std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan);
-/// These lines before training; with --verbose also why.
+/// These lines and the notes on the data before training; with --verbose also why.
 void tell_plan(const Plan& plan, Console& console);
 /// What a diagnosis warns of, a line each; with --verbose also what is well.
 void tell_findings(const std::vector<Finding>& findings, Console& console);

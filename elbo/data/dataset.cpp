@@ -99,7 +99,7 @@ class Subset : public Dataset {
 
 Batch Dataset::get(std::span<const int64_t> rows) const {
   Batch out = get_stored(rows);
-  out.x = out.x.to(at::kFloat);
+  if (out.x.scalar_type() != at::kDouble) out.x = out.x.to(at::kFloat);
   return out;
 }
 

@@ -19,7 +19,8 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual const Schema& schema() const = 0;
-  /// The examples at these rows, as they stand in the source; x f32, Batch::index filled.
+  /// The examples at these rows, as they stand in the source; x f32, or f64 where the source is;
+  /// Batch::index filled.
   Batch get(std::span<const int64_t> rows) const;
   /// The same with x in the source's own element type.
   virtual Batch get_stored(std::span<const int64_t> rows) const = 0;

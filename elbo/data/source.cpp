@@ -50,6 +50,9 @@ Schema schema_of(const RawData& raw) {
   out.range = raw.range;
   out.alpha = raw.alpha;
   out.columns = raw.column_names;
+  bool are_plain = std::all_of(raw.column_codes.begin(), raw.column_codes.end(),
+                               [](const ColumnCode& code) { return code == ColumnCode{}; });
+  if (!are_plain) out.codes = raw.column_codes;
   out.labels = raw.label_names;
   out.target = raw.target_name;
   return out;
@@ -145,10 +148,12 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   request.features = options.columns;
   request.drop = options.drop;
   request.id = options.id;
+  request.image = image_shape(options.image);
   request.in_memory = static_cast<uint64_t>(options.in_memory) << 20;
   if (model) {
     request.target_may_lack = true;
     request.columns = model->columns;
+    request.codes = model->codes;
   }
   request_images(options, model, request);
   RawData raw = read_data(options.path, options.reader, request);

@@ -13,8 +13,7 @@ struct DataOptions {
   std::string path;
   Part reader = "auto";
   std::vector<std::string> columns, drop;
-  std::string target, id;
-  std::string image;
+  std::string target, id, image;
   double valid = -1;
   double test = -1;
   int64_t limit = 0;

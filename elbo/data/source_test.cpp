@@ -132,6 +132,30 @@ TEST_F(SourceTest, AModelKeepsItsRangeItsShapeAndItsClasses) {
   EXPECT_EQ(open_data(options, 0, &model).schema.kind, "table");
 }
 
+TEST_F(SourceTest, RowsOfPixelsAreTakenAsPictures) {
+  Tensor pixels = at::arange(60 * 16).remainder(256).view({60, 16});
+  std::string text;
+  for (int64_t r = 0; r < 60; ++r) {
+    for (int64_t c = 0; c < 16; ++c)
+      text += fmt::format("{}{}", c ? "," : "", pixels[r][c].item<int64_t>());
+    text += "\n";
+  }
+  for (const char* image : {"4x4", "2x8", "4x4x1"}) {
+    DataOptions csv = data_of("pixels.csv", text), npy = npy_of("pixels.npy", pixels.to(at::kByte));
+    csv.image = npy.image = image;
+    DataSource a = open_data(csv, 1), b = open_data(npy, 1);
+    EXPECT_EQ(a.schema.kind, "image");
+    EXPECT_EQ(a.schema.shape, b.schema.shape);
+    expect_same_batches(a.train, b.train);
+    expect_same(csv);
+  }
+  for (const char* wrong : {"4", "4x", "x4", "4x4x2", "4x4x3x1", "4,4", "0x4", "-4x4"}) {
+    DataOptions options = data_of("pixels.csv", text);
+    options.image = wrong;
+    EXPECT_THROW(open_data(options, 1), Error) << wrong;
+  }
+}
+
 TEST_F(SourceTest, OptionSaysHowMuchIsHeldInMemory) {
   DataOptions options = npy_of("a.npy", at::zeros({1024, 257}));  // 1,028 KiB
   options.in_memory = 1;

@@ -47,28 +47,65 @@ class Unit : public Transform {
   ValueRange range_;
 };
 
-/// x -> (x - shift) / scale, element by element.
+/// x -> (x - shift) / scale, element by element, in f64; the result is f32. A scale of 0 is that of
+/// a constant column: it is only shifted, and its inverse is the constant whatever x is.
 class Affine : public Transform {
  public:
   explicit Affine(const Schema& schema) {
-    shift_ = register_buffer("shift", at::zeros(schema.shape));
-    scale_ = register_buffer("scale", at::ones(schema.shape));
+    shift_ = register_buffer("shift", at::zeros(schema.shape, at::kDouble));
+    scale_ = register_buffer("scale", at::ones(schema.shape, at::kDouble));
   }
   void apply(Batch& batch, const TransformNoise&) const override {
-    batch.x = (batch.x - shift_) / scale_;
+    Tensor divisor = scale_.masked_fill(scale_ == 0, 1);
+    batch.x = ((batch.x.to(at::kDouble) - shift_) / divisor).to(at::kFloat);
     keep_observed(batch);
   }
-  Tensor invert(const Tensor& x) const override { return x * scale_ + shift_; }
+  Tensor invert(const Tensor& x) const override { return x.to(at::kDouble) * scale_ + shift_; }
+  bool takes_f64() const override { return true; }
+  bool gives_f64() const override {
+    Tensor is_far = shift_.abs() > kFarInF32 * scale_;
+    Tensor is_lost = shift_.to(at::kFloat).to(at::kDouble) != shift_;
+    Tensor is_beyond = (scale_ > 0).logical_and(scale_ < 1e-36).logical_or(scale_ > 1e36);
+    return is_far.logical_and(is_lost)
+        .logical_and((scale_ > 0).logical_or(is_whole(shift_)))
+        .logical_or(is_beyond)
+        .any()
+        .item<bool>();
+  }
 
  protected:
-  /// A constant column is only shifted.
-  void set(const Tensor& shift, const Tensor& scale) {
-    shift_.copy_(shift);
-    scale_.copy_(scale.where(scale > 1e-12 * (1 + shift.abs()), at::ones({}, scale.options())));
+  /// low, high: of the column, equal where it is constant; low above high where nothing is known.
+  void set(const Tensor& shift, const Tensor& scale, const Tensor& low, const Tensor& high) {
+    Tensor is_known = low <= high, is_constant = low == high;
+    Tensor least = (high - low).masked_fill(is_known.logical_not(), 1);
+    shift_.copy_(low.where(is_constant, shift).masked_fill(is_known.logical_not(), 0));
+    scale_.copy_(scale.where(scale > 0, least).masked_fill(is_known.logical_not(), 1));
+    scale_.masked_fill_(is_constant, 0);
   }
 
  private:
+  static Tensor is_whole(const Tensor& x) { return x == x.floor(); }
+  /// From a shift of so many scales on, f32 rounds a value by more than 4e-6 scales.
+  static constexpr double kFarInF32 = 64;
   Tensor shift_, scale_;
+};
+
+/// The least and the largest observed value of each column, over batches.
+class Extremes {
+ public:
+  void add(const Batch& batch) {
+    const double inf = std::numeric_limits<double>::infinity();
+    Tensor lo = batch.x.to(at::kDouble), hi = lo;
+    if (batch.mask.defined()) {
+      Tensor hidden = batch.mask == 0;
+      hi = lo.masked_fill(hidden, -inf);
+      lo = lo.masked_fill(hidden, inf);
+    }
+    lo = lo.amin(0), hi = hi.amax(0);
+    low = low.defined() ? at::minimum(low, lo) : lo;
+    high = high.defined() ? at::maximum(high, hi) : hi;
+  }
+  Tensor low, high;
 };
 
 class Standardise : public Affine {
@@ -76,7 +113,9 @@ class Standardise : public Affine {
   using Affine::Affine;
   void fit(const Visit& visit) override {
     Tensor count, mean, spread;  // Chan et al. 1979, updating by batches
+    Extremes extremes;
     visit([&](const Batch& batch) {
+      extremes.add(batch);
       Tensor x = batch.x.to(at::kDouble);
       Tensor w = batch.mask.defined() ? batch.mask.to(at::kDouble) : at::ones_like(x);
       Tensor n = w.sum(0), m = (x * w).sum(0) / n.clamp_min(1);
@@ -90,7 +129,8 @@ class Standardise : public Affine {
       mean = mean + delta * n / total;
       count = count + n;
     });
-    if (mean.defined()) set(mean, (spread / count.clamp_min(1)).sqrt());
+    if (!mean.defined()) return;
+    set(mean, (spread / count.clamp_min(1)).sqrt(), extremes.low, extremes.high);
   }
 };
 
@@ -110,22 +150,10 @@ class MinMax : public Affine {
     if (clip_) batch.x = batch.x.clamp(0, 1);
   }
   void fit(const Visit& visit) override {
-    Tensor low, high;
-    visit([&](const Batch& batch) {
-      const double inf = std::numeric_limits<double>::infinity();
-      Tensor x = batch.x.to(at::kDouble), lo = x, hi = x;
-      if (batch.mask.defined()) {
-        Tensor hidden = batch.mask == 0;
-        lo = x.masked_fill(hidden, inf);
-        hi = x.masked_fill(hidden, -inf);
-      }
-      lo = lo.amin(0), hi = hi.amax(0);
-      low = low.defined() ? at::minimum(low, lo) : lo;
-      high = high.defined() ? at::maximum(high, hi) : hi;
-    });
-    if (!low.defined()) return;
-    Tensor seen = low <= high;
-    set(low.where(seen, at::zeros_like(low)), (high - low).where(seen, at::ones_like(low)));
+    Extremes extremes;
+    visit([&](const Batch& batch) { extremes.add(batch); });
+    const Tensor &low = extremes.low, &high = extremes.high;
+    if (low.defined()) set(low, high - low, low, high);
   }
 
  private:
@@ -257,6 +285,7 @@ void Pipeline::fit(const Dataset& train) {
   for (size_t i = 0; i < steps_.size(); ++i) {
     steps_[i]->fit([&](const std::function<void(const Batch&)>& visit) {
       for_each_batch(train, rows_at_once(train.schema(), 1024), [&](Batch batch) {
+        if (!steps_[0]->takes_f64()) batch.x = batch.x.to(at::kFloat);
         for (size_t j = 0; j < i; ++j) steps_[j]->apply(batch, noise);
         visit(batch);
       });
@@ -267,9 +296,10 @@ void Pipeline::fit(const Dataset& train) {
 Batch Pipeline::apply(Batch batch, const TransformNoise& noise) const {
   at::NoGradGuard no_grad;
   size_t first = 0;
+  bool is_f64 = batch.x.scalar_type() == at::kDouble && !steps_.empty() && steps_[0]->takes_f64();
   if (batch.x.scalar_type() == at::kByte && starts_from_bytes_) {
     first = 1;
-  } else {
+  } else if (!is_f64) {
     batch.x = batch.x.to(at::kFloat);
   }
   for (size_t i = first; i < steps_.size(); ++i) steps_[i]->apply(batch, noise);
@@ -279,7 +309,8 @@ Batch Pipeline::apply(Batch batch, const TransformNoise& noise) const {
 Tensor Pipeline::invert(const Tensor& x) const {
   Tensor out = x;
   for (size_t i = steps_.size(); i-- > 0;) out = steps_[i]->invert(out);
-  return out;
+  bool is_f64 = !steps_.empty() && steps_[0]->gives_f64();
+  return out.to(is_f64 ? at::kDouble : at::kFloat);
 }
 
 }  // namespace elbo

@@ -31,6 +31,10 @@ class Transform : public torch::nn::Module {
   virtual void apply(Batch& batch, const TransformNoise& noise) const = 0;
   /// Back to the units of the step before; x [.., event...].
   virtual Tensor invert(const Tensor& x) const { return x; }
+  /// Whether apply() understands an x of f64; others are given f32. All leave f32 behind.
+  virtual bool takes_f64() const { return false; }
+  /// Whether what invert() gives loses something as f32.
+  virtual bool gives_f64() const { return false; }
   /// Whether no step may follow, because this one makes a Batch::input that is not x.
   virtual bool comes_last() const { return false; }
   /// Whether apply() understands an x of bytes as x / 255, so that a `unit` before it that makes
@@ -48,6 +52,8 @@ class Pipeline : public torch::nn::Module {
   void fit(const Dataset& train);
   /// x as Dataset::get or get_stored gives it: the result is the same.
   Batch apply(Batch batch, const TransformNoise& noise) const;
+  /// Back to the units of the data as stored: f32, or f64 where f32 would lose digits beside the
+  /// spread of a column.
   Tensor invert(const Tensor& x) const;
   const std::vector<Part>& parts() const { return parts_; }
   /// The steps that make x, without those that make another Batch::input of it.

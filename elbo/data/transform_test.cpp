@@ -156,6 +156,60 @@ TEST(Affine, ConstantAndUnseenColumnsStayFinite) {
   }
 }
 
+TEST(Affine, NumbersThatF32WouldMergeComeBack) {
+  // Seconds since 1970, a column around 1e-20, one around 1e20, one of both zero and far values.
+  Tensor t = at::arange(400, at::kDouble);
+  Tensor x =
+      at::stack({1714521600 + t, 1e-20 * (t - 200), 1e20 + 1e15 * t, 1e17 * (t.remainder(2))}, 1);
+  RawSet raw;
+  raw.x = to_array(x);
+  DatasetPtr data = make_dataset(raw, table_schema(4));
+  for (const char* type : {"standardise", "min-max"}) {
+    Pipeline pipeline({type}, table_schema(4));
+    pipeline.fit(*data);
+    Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x;
+    EXPECT_EQ(z.scalar_type(), at::kFloat);
+    for (int64_t c = 0; c < 3; ++c) {
+      EXPECT_EQ(std::get<0>(at::_unique(z.select(1, c))).numel(), 400) << type << c;
+    }
+    Tensor back = pipeline.invert(z);
+    ASSERT_EQ(back.scalar_type(), at::kDouble);
+    Tensor spread = x.amax(0) - x.amin(0);
+    EXPECT_LT(((back - x).abs() / spread).max().item<double>(), 1e-6) << type;
+  }
+}
+
+TEST(Affine, ConstantsAreGivenBackWhateverTheModelSays) {
+  for (double constant : {5.0, 0.0, -1e-20, 1e20, 1714521601.0}) {
+    Tensor x = at::stack({at::full({50}, constant, at::kDouble), at::arange(50, at::kDouble)}, 1);
+    RawSet raw;
+    raw.x = to_array(x);
+    for (const char* type : {"standardise", "min-max"}) {
+      Pipeline pipeline({type}, table_schema(2));
+      DatasetPtr data = make_dataset(raw, table_schema(2));
+      pipeline.fit(*data);
+      Tensor z = pipeline.apply(everything(*data), TransformNoise::for_evaluation()).x;
+      EXPECT_TRUE((z.select(1, 0) == 0).all().item<bool>()) << type << constant;
+      Tensor back = pipeline.invert(z + 3);
+      EXPECT_TRUE((back.select(1, 0).to(at::kDouble) - constant).abs().max().item<double>() <=
+                  1e-7 * std::abs(constant))
+          << type << constant;
+      if (constant == 1714521601) {
+        EXPECT_EQ(back[0][0].item<double>(), constant);
+      }
+    }
+  }
+}
+
+TEST(Affine, BuffersOfOlderModelsAreF32) {
+  Pipeline pipeline({"standardise"}, table_schema(2));
+  NamedTensors old;
+  for (auto& [name, tensor] : state_of(pipeline)) old.emplace_back(name, tensor.to(at::kFloat) + 2);
+  load_state(pipeline, old, "test");
+  EXPECT_EQ(pipeline.named_buffers()["0_standardise.shift"].scalar_type(), at::kDouble);
+  EXPECT_EQ(pipeline.named_buffers()["0_standardise.shift"][1].item<double>(), 2);
+}
+
 TEST(MinMax, ReachesExactlyZeroAndOne) {
   Rng rng(4, "min-max");
   Tensor x = normal(rng, {2500, 20}) * 37 - 11,
@@ -179,7 +233,8 @@ TEST(MinMax, HoldsValuesBeyondTheTrainingRangeAtItsEnds) {
   Tensor z = free.apply(everything(*more), noise).x;
   EXPECT_TRUE((z < 0).any().item<bool>() && (z > 1).any().item<bool>());
   EXPECT_TRUE(at::equal(clipped.apply(everything(*more), noise).x, z.clamp(0, 1)));
-  EXPECT_LT(max_difference(free.invert(z), everything(*more).x), 1e-6);
+  EXPECT_LT(max_difference(free.invert(z).select(1, 0), everything(*more).x.select(1, 0)), 1e-6);
+  EXPECT_TRUE((free.invert(z).select(1, 1) == 5).all().item<bool>()) << "a constant column";
   EXPECT_TRUE(at::equal(clipped.invert(z), free.invert(z)));
 }
 

@@ -51,6 +51,7 @@ TEST(CsvFormat, NumbersThatRiseEvenlyFarOutsideAreNames) {
        {"0.1,0.2,0.3", "400,410,500", "400,400,400", "400,0.2,0.3", "1,2,0.2"}) {
     EXPECT_EQ(format_of(first + ("\n" + body)).header.size(), 0u) << first;
   }
+  EXPECT_EQ(format_of("400,410\n0.1,0.2\n0.2,0.3\n0.3,0.1\n").header, Names{}) << "two say little";
   CsvFormat named = format_of("sample,400,410\n1,0.1,0.2\n2,0.2,0.3\n3,0.3,0.1\n");
   EXPECT_EQ(named.header, (Names{"sample", "400", "410"}));
   CsvFormat texts = format_of("s,400,410,420\nx,0.1,0.2,0\ny,0.2,0.3,0\nz,0.3,0.1,1\n");

@@ -269,6 +269,23 @@ TEST(CsvReader, UnknownTextsAreListedAtOnceAndTheirHintWorks) {
   EXPECT_EQ(read(text, {.drop = {"crp"}}, options).column_names, Names{"hb"});
 }
 
+TEST(CsvReader, ManyDifferentTextsAmongNumbersMakeTexts) {
+  std::string text = "a,ticket\n", few = text;
+  for (int i = 0; i < 60; ++i) {
+    text += fmt::format("{},{}{}\n", i % 7, i % 2 ? "A" : "", i);
+    few += fmt::format("{},{}{}\n", i % 7, i % 6 == 0 ? "A" : "", i);
+  }
+  EXPECT_EQ(read(text).column_names, Names{"a"});
+  EXPECT_EQ(report_of(read(text), "ticket").why, "30 cells are no numbers");
+  EXPECT_NE(error_of(few).find("'A18' in 1 row, 'A24' in 1 row"), std::string::npos) << error_of(few);
+}
+
+TEST(CsvReader, TextsThatAreCutInAMessageAreNotInItsHint) {
+  std::string message = error_of("a,b\n1,2\n2," + std::string(80, 'x') + "\n3,3\n");
+  EXPECT_EQ(message.find("--reader.missing"), std::string::npos) << message;
+  EXPECT_NE(message.find("leave the column out: --drop b"), std::string::npos) << message;
+}
+
 TEST(CsvReader, SentinelsAreFlaggedAndMayBeCountedMissing) {
   for (const char* sentinel : {"-999", "-9999", "9999", "-999.0", "99999", "-1e30"}) {
     std::string text = "a,b\n";
@@ -412,6 +429,9 @@ TEST(CsvReader, PixelsAreSuggestedAndTakenAsPictures) {
   EXPECT_EQ(values<uint8_t>(images.train.x)[70], x_of(table)[70]);
   EXPECT_FALSE(says(images, "--image"));
   EXPECT_TRUE(says(read(rows), "--target 1 --image 8x8")) << "no header";
+  std::string bright = rows.substr(0, rows.find('\n'));
+  bright.replace(bright.rfind(','), std::string::npos, ",256");
+  EXPECT_FALSE(says(read(text + bright + "\n"), "--image")) << "no byte";
   EXPECT_EQ(read(rows, {.target = "1", .image = {8, 8}}).train.x.shape, images.train.x.shape);
   EXPECT_NE(error_of(text, {.image = {9, 9}}).find("--image 9x9 needs 81 columns, but 64 are left"),
             std::string::npos);

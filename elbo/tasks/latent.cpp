@@ -96,7 +96,7 @@ Tensor decode(const Run& run, const Tensor& z, const DecodeOptions& options, Rng
     parts.push_back(run.trained.pipeline->invert(x.to(at::kCPU, at::kFloat)));
   }
   Tensor x = parts.empty() ? at::empty({0}) : at::cat(parts);
-  return x.reshape(shape_of_x(z, run.trained.schema)).to(at::kFloat);
+  return x.reshape(shape_of_x(z, run.trained.schema));
 }
 
 }  // namespace

@@ -9,9 +9,10 @@
 
 namespace elbo {
 
-/// Using a trained model. Everything that comes out as x is in the units of the data as stored,
-/// f32 on the CPU: images in their range (not rounded), tables in their columns' own units. Each
-/// call is a function of the run, the data and the seed alone; work is done in batches.
+/// Using a trained model. Everything that comes out as x is in the units of the data as stored, on
+/// the CPU, f32 or where that would lose digits f64: images in their range (not rounded), tables in
+/// their columns' own units. Each call is a function of the run, the data and the seed alone; work
+/// is done in batches.
 
 struct DecodeOptions {
   std::string decode = "mean";

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "elbo/core/metric.h"
-#include "elbo/io/csv.h"
+#include "elbo/io/csv_format.h"
 #include "elbo/io/image.h"
 #include "elbo/io/npy.h"
 #include "elbo/tensor/convert.h"
@@ -18,16 +18,22 @@ std::string encoded_csv(const Output& output, bool with_header) {
   int64_t width = first.dim() > 1 ? first.numel() / std::max<int64_t>(first.size(0), 1) : 1;
   bool named = !output.columns.empty();
   if (named) width = static_cast<int64_t>(output.columns.size());
-  Tensor x = first.to(at::kFloat).reshape({-1, width}).contiguous();
+  bool is_f64 = first.scalar_type() == at::kDouble;
+  Tensor x = first.to(at::kDouble).reshape({-1, width}).contiguous();
   std::vector<std::string> header = output.columns;
   for (int64_t c = 0; !named && c < width; ++c) header.push_back(std::to_string(c));
   bool labelled = static_cast<int64_t>(output.labels.size()) == x.size(0) && x.size(0) > 0;
   if (labelled) header.push_back(output.label_name.empty() ? "label" : output.label_name);
   std::vector<std::vector<std::string>> rows;
-  const float* value = x.data_ptr<float>();
+  const double* value = x.data_ptr<double>();
   for (int64_t r = 0; r < x.size(0); ++r) {
     std::vector<std::string> row;
-    for (int64_t c = 0; c < width; ++c) row.push_back(fmt::format("{}", *value++));
+    for (int64_t c = 0; c < width; ++c) {
+      // The fewest digits that give the number of its type again.
+      row.push_back(is_f64 ? fmt::format("{}", *value)
+                           : fmt::format("{}", static_cast<float>(*value)));
+      ++value;
+    }
     if (labelled) row.push_back(output.labels[static_cast<size_t>(r)]);
     rows.push_back(std::move(row));
   }

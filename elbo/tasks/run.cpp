@@ -59,6 +59,22 @@ void settle_for_bound(ResolvedConfig& resolved) {
   if (config.eval.samples == 0) settle("eval", "samples", config.eval.samples, samples);
 }
 
+constexpr int64_t kFewRows = 30;
+
+/// Whether any two rows of a data set differ.
+bool has_variation(const Dataset& data) {
+  Tensor first;
+  bool varies = false;
+  std::vector<int64_t> rows = spaced_rows(data.size(), 0);
+  auto most = static_cast<size_t>(rows_at_once(data.schema(), 1024));
+  for (size_t begin = 0; begin < rows.size() && !varies; begin += most) {
+    Batch batch = data.get(std::span(rows).subspan(begin, std::min(most, rows.size() - begin)));
+    if (!first.defined()) first = batch.x[0].clone();
+    varies = batch.x.ne(first).any().item<bool>();
+  }
+  return varies;
+}
+
 }  // namespace
 
 namespace {
@@ -71,6 +87,19 @@ void keep_data_options(Value& values) {
 }
 
 }  // namespace
+
+void check_trainable(const Plan& plan) {
+  const std::string& path = plan.resolved.config.data.path;
+  const Dataset& train = *plan.data.train;
+  ELBO_CHECK(train.size() > 1, Code::data,
+             "{}: one row to train on, expected two at least and better hundreds\n"
+             "A model learns how rows differ. Add rows, or hold fewer out: --valid 0 --test 0",
+             path);
+  ELBO_CHECK(has_variation(train), Code::data,
+             "{}: all {} rows to train on are the same\n"
+             "A model learns how rows differ, and here nothing does.",
+             path, train.size());
+}
 
 Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Plan plan;
@@ -89,11 +118,16 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   const RunConfig& config = plan.resolved.config;
 
   const Schema& schema = plan.data.schema;
-  plan.why.insert(plan.why.end(), plan.data.notes.begin(), plan.data.notes.end());
   if (!schema.columns.empty() && !schema.target.empty() && config.data.target.empty()) {
-    plan.why.push_back(fmt::format(
+    plan.data.notes.push_back(fmt::format(
         "column '{}' is taken as the labels, by its name (--target none makes it a feature)",
         schema.target));
+  }
+  int64_t rows = plan.data.train->size();
+  if (rows > 1 && rows < kFewRows) {
+    plan.data.notes.push_back(
+        fmt::format("{} to train on are few: a model will know them by heart and little else",
+                    counted(rows, "row")));
   }
 
   plan.fresh.options = config.model;
@@ -159,6 +193,10 @@ Value run_description(const Plan& plan) {
   out["data"]["train"] = plan.data.train->size();
   out["data"]["valid"] = plan.data.valid ? plan.data.valid->size() : 0;
   out["data"]["test"] = plan.data.test ? plan.data.test->size() : 0;
+  out["data"]["notes"] = Value::list(plan.data.notes);
+  Value::List columns;
+  for (const ColumnReport& column : plan.data.column_reports) columns.push_back(column.to_value());
+  out["data"]["columns"] = columns;
   return out;
 }
 
@@ -177,6 +215,7 @@ Value stored_values(const Plan& plan) {
 
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop) {
+  check_trainable(plan);
   Value values = stored_values(plan);
   bool made_parent = !std::filesystem::exists(parent);
   Path folder = make_unique_folder(parent, name).lexically_normal();
@@ -208,6 +247,12 @@ Value config_values(const Path& folder) {
   // Of runs from before there was one engine.
   if (out.find("train")) {
     for (const char* key : {"engine", "check_engine"}) out["train"].erase(key);
+  }
+  // Of runs from before every reader could leave columns out.
+  Value* reader = out.find("data") ? out["data"].find("reader") : nullptr;
+  if (reader && reader->is_table() && reader->find("drop")) {
+    out["data"]["drop"] = *reader->find("drop");
+    reader->erase("drop");
   }
   return out;
 }

@@ -21,6 +21,10 @@ struct Plan {
 /// preset, file, environment, command line.
 Plan make_plan(const std::vector<ConfigLayer>& layers);
 
+/// Throws Error(Code::data) where there is nothing to learn: one row, or rows that are all the
+/// same.
+void check_trainable(const Plan& plan);
+
 /// What a run left behind.
 struct RunResult {
   Path folder;
@@ -29,6 +33,7 @@ struct RunResult {
 };
 
 /// Makes a new run folder `parent/name` (counting up), writes config.toml and run.json, trains.
+/// Throws what check_trainable throws.
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop);
 

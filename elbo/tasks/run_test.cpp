@@ -116,9 +116,9 @@ TEST(MakePlan, HeldOutRowsBeyondTheTrainingRangeDoNotEndARun) {
 TEST(MakePlan, SaysWhichColumnItTookAsLabels) {
   Path path = put("xy.csv", rows_of({"x", "y"}, 40));
   const std::string words = "column 'y' is taken as the labels";
-  EXPECT_TRUE(has(plan_of(fmt::format("data.path = '{}'", path.string())).why, words));
+  EXPECT_TRUE(has(plan_of(fmt::format("data.path = '{}'", path.string())).data.notes, words));
   std::string asked = fmt::format("data.path = '{}'\ndata.target = ", path.string());
-  EXPECT_FALSE(has(plan_of(asked + "'y'").why, words));
+  EXPECT_FALSE(has(plan_of(asked + "'y'").data.notes, words));
   EXPECT_EQ(plan_of(asked + "'none'").data.schema.columns, (std::vector<std::string>{"x", "y"}));
 }
 
@@ -126,7 +126,7 @@ TEST(MakePlan, SaysThatAnArrayOfNumbersIsReadAsATable) {
   Path path = test_folder() / "floats.npy";
   write_file(path, encode_npy(make_array(DType::f32, {20, 4, 5})));
   std::string data = fmt::format("data.path = '{}'\n", path.string());
-  EXPECT_TRUE(has(plan_of(data).why,
+  EXPECT_TRUE(has(plan_of(data).data.notes,
                   "f32 [20, 4, 5] is read as 20 columns; if they are "
                   "images: --image 4x5"));
   EXPECT_NE(error_of([&] { plan_of(data + "model.encoder = 'conv'"); }).find("--image 28x28"),
@@ -245,8 +245,8 @@ TEST(OpenFor, BringsNamedColumnsIntoTheModelsOrder) {
   EXPECT_EQ(error_of([&] {
               open_for(run, put("differ.csv", rows_of({"a", "d", "c"}, 30)).string());
             }),
-            fmt::format("data: {}: not the columns the model takes: no b; d unknown to it\nIt "
-                        "takes a, b, c.",
+            fmt::format("data: {}: lacks a column that the model takes: 'b'\nIt takes 'a', 'b', "
+                        "'c'.",
                         (test_folder() / "differ.csv").string()));
 }
 
@@ -261,7 +261,7 @@ TEST(OpenFor, NeedsNoLabels) {
 
 TEST(OpenFor, TakesLabelsFromAnotherFileForTheRunsOwnDataOnly) {
   WorkingFolder inside("arrays");
-  write_file("x.npy", encode_npy(make_array(DType::f32, {60, 3})));
+  write_file("x.npy", encode_npy(to_array(at::arange(180, at::kFloat).view({60, 3}))));
   write_file("kind.npy", encode_npy(make_array(DType::u8, {60})));
   write_file("more.npy", encode_npy(make_array(DType::f32, {9, 3})));
   elbo::Run run = open_run(train_tiny("arrays", "x.npy", "data.target = 'kind.npy'"));
@@ -277,8 +277,7 @@ TEST(OpenFor, KeepsTheModelsColumnsWhateverTheirNames) {
 
 TEST(OpenFor, KeepsTheReadersOptions) {
   Path path = put("text.csv", rows_of({"text", "a", "b"}, 60));
-  elbo::Run run =
-      open_run(train_tiny("drop", path, "data.reader = {type = 'csv', drop = ['text']}"));
+  elbo::Run run = open_run(train_tiny("drop", path, "data.drop = ['text']"));
   DataSource data = open_for(run, put("more.csv", rows_of({"a", "text", "b"}, 20)).string());
   EXPECT_EQ(data.train->size(), 20);
   EXPECT_EQ(open_for(run, put("less.csv", rows_of({"a", "b"}, 20)).string()).train->size(), 20);
@@ -308,6 +307,70 @@ TEST(OpenFor, RefusesTheRunsOwnDataOnceItHasChanged) {
       "data: {} has changed since the run began\nRestore the file, or train anew.", path.string());
   EXPECT_EQ(error_of([&] { open_for(run, ""); }), expected);
   EXPECT_EQ(error_of([&] { resume_run(run.folder, nullptr, nullptr); }), expected);
+}
+
+TEST(OpenFor, ReadsOtherFilesAsTheTrainingFileWasRead) {
+  std::string text = "name,on,day,x,city\n";
+  for (int i = 0; i < 60; ++i) {
+    text += fmt::format("n{},{},{:02}/{:02}/2024,{},c{}\n", i, i % 3 ? "ja" : "nein", 1 + i % 28,
+                        1 + i % 12, i * 7 % 10, i % 5);
+  }
+  elbo::Run run = open_run(train_tiny("codes", put("codes.csv", text)));
+  EXPECT_EQ(run.trained.schema.columns, (std::vector<std::string>{"on", "day", "x"}));
+  EXPECT_EQ(run.trained.schema.codes.size(), 3u);
+  EXPECT_EQ(Schema::from_value(run.trained.schema.to_value()).codes, run.trained.schema.codes);
+  DataSource other = open_for(
+      run, put("other.csv", "more,x,day,on\n5,1,02/01/2024,nein\n5,2,01/01/2024,nein\n").string());
+  Tensor row = first_row(other);
+  EXPECT_EQ(row[0].item<double>(), 0) << "nein";
+  EXPECT_EQ(row[1].item<double>(), 19724) << "the second of January";
+  EXPECT_TRUE(has(other.notes, "column 'more': left out, for the model does not take them"));
+}
+
+TEST(TrainRun, DecisionsOfTheReaderReachRunJson) {
+  Path data = put("said.csv",
+                  ";a;on;city\n0;0,5;yes;x\n1;-999;no;y\n2;1,5;yes;z\n3;2,5;no;x\n"
+                  "4;0,5;yes;x\n5;1,5;no;y\n6;3,5;no;y\n");
+  Path folder = train_tiny("said", data);
+  Value run = parse_json(read_text(folder / "run.json"), "run.json");
+  std::vector<std::string> notes = run.at("data").at("notes").as_strings();
+  for (const char* words : {"decimal comma", "yes = 1, no = 0", "'city': left out",
+                            "counts the rows", "-999 far from all", "are few"}) {
+    EXPECT_TRUE(has(notes, words)) << words;
+  }
+  const Value::List& columns = run.at("data").at("columns").as_list();
+  ASSERT_EQ(columns.size(), 4u);
+  EXPECT_EQ(columns[0].at("role").as_string(), "id");
+  EXPECT_EQ(columns[2].at("taken_as").as_string(), "yes = 1, no = 0");
+  EXPECT_EQ(columns[3].at("role").as_string(), "left out");
+}
+
+TEST(TrainRun, RefusesDataWithNothingToLearn) {
+  EXPECT_NE(error_of([&] {
+              train_tiny("one", put("one.csv", "a,b\n1,2\n"));
+            }).find("one row to train on"),
+            std::string::npos);
+  std::string same = "a,b\n";
+  for (int i = 0; i < 40; ++i) same += "1,5\n";
+  EXPECT_NE(error_of([&] {
+              train_tiny("same", put("same_rows.csv", same));
+            }).find("rows to train on are the same"),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(test_folder() / "runs" / "same"));
+}
+
+TEST(OpenConfig, ColumnsThatTheReaderLeftOutAreTheDatas) {
+  Path folder = train_tiny("dropped", put("dropped.csv", rows_of({"text", "a", "b"}, 60)),
+                           "data.drop = ['a']");
+  std::string config = read_text(folder / "config.toml");
+  size_t drop = config.find("drop = [\"a\"]"), reader = config.find("reader = \"auto\"");
+  ASSERT_NE(drop, std::string::npos);
+  ASSERT_NE(reader, std::string::npos);
+  config.replace(drop, 12, "drop = []");
+  config.replace(config.find("reader = \"auto\""), 15,
+                 "reader = { type = \"csv\", drop = [\"a\"] }");
+  write_file(folder / "config.toml", config);
+  EXPECT_EQ(open_config(folder).data.drop, std::vector<std::string>{"a"});
 }
 
 TEST(SetThreads, LetsIdleThreadsSleep) {

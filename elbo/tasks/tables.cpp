@@ -2,6 +2,8 @@
 #include "elbo/tasks/tables.h"
 
 #include <cmath>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace elbo {
@@ -9,6 +11,7 @@ namespace {
 
 constexpr int64_t kColumnsShown = 30, kExamplesShown = 3, kRowsCompared = 2000;
 constexpr size_t kMostDistinct = 1000;
+constexpr double kHidden = -1.2345678e-30;  // stands for a missing cell where rows are compared
 
 std::string cell(double v) { return format_number(v).value; }
 
@@ -22,6 +25,22 @@ std::vector<double> observed(const Tensor& x, const Tensor& mask) {
   if (mask.defined()) values = values.masked_select(mask.flatten() > 0);
   values = values.contiguous();
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+}
+
+/// Whether values are whole numbers of which none comes twice, as ids are.
+bool are_like_ids(std::vector<double> values) {
+  constexpr size_t kLeastRows = 20;
+  bool are_whole =
+      std::all_of(values.begin(), values.end(), [](double v) { return v == std::floor(v); });
+  if (!are_whole || values.size() < kLeastRows) return false;
+  std::sort(values.begin(), values.end());
+  return std::adjacent_find(values.begin(), values.end()) == values.end();
+}
+
+/// A hash of numbers in their order.
+size_t hash_of(std::span<const double> values) {
+  return std::hash<std::string_view>()(
+      {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
 }
 
 ColumnStatistics statistics_of(std::string name, const std::vector<double>& values, int64_t cells) {
@@ -42,6 +61,8 @@ ColumnStatistics statistics_of(std::string name, const std::vector<double>& valu
   for (double v : values) squares += (v - out.mean) * (v - out.mean);
   out.sd = std::sqrt(squares / static_cast<double>(values.size()));
   out.distinct = static_cast<int64_t>(distinct.size());
+  if (out.min == out.max && values.size() > 1) out.flags.push_back("constant");
+  if (are_like_ids(values)) out.flags.push_back("another whole number in every row");
   return out;
 }
 
@@ -107,6 +128,7 @@ Value ColumnStatistics::to_value() const {
   out["mean"] = mean;
   out["sd"] = sd;
   out["max"] = max;
+  out["flags"] = Value::list(flags);
   return out;
 }
 
@@ -116,6 +138,7 @@ std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max
   max_rows = rows_at_once(schema, is_image ? std::min<int64_t>(max_rows, 2000) : max_rows);
   Batch batch = data.get(spaced_rows(data.size(), max_rows));
   std::vector<ColumnStatistics> out;
+  std::unordered_map<size_t, std::string> by_hash;
   for (int64_t c = 0; c < schema.shape[0]; ++c) {
     static constexpr const char* kChannels[] = {"red", "green", "blue"};
     std::string name = !is_image              ? column_name(schema, c)
@@ -123,7 +146,31 @@ std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max
                                               : std::string("grey");
     Tensor mask = batch.mask.defined() ? batch.mask.select(1, c) : Tensor();
     Tensor x = batch.x.select(1, c);
-    out.push_back(statistics_of(name, observed(x, mask), x.numel()));
+    std::vector<double> values = observed(x, mask);
+    out.push_back(statistics_of(name, values, x.numel()));
+    bool is_compared = !is_image && out.back().min < out.back().max;
+    if (!is_compared) continue;
+    auto [first, is_new] = by_hash.try_emplace(hash_of(values), name);
+    if (!is_new) out.back().flags.push_back(fmt::format("the same as '{}'", first->second));
+  }
+  return out;
+}
+
+int64_t duplicated_rows(const Dataset& data) {
+  std::unordered_set<size_t> seen;
+  int64_t out = 0;
+  std::vector<int64_t> rows = spaced_rows(data.size(), 0);
+  auto most = static_cast<size_t>(rows_at_once(data.schema(), 4096));
+  for (size_t begin = 0; begin < rows.size(); begin += most) {
+    Batch batch = data.get(std::span(rows).subspan(begin, std::min(most, rows.size() - begin)));
+    Tensor x = batch.x;
+    if (batch.mask.defined()) x = x.masked_fill(batch.mask == 0, kHidden);
+    x = x.to(at::kDouble).flatten(1).contiguous();
+    auto width = static_cast<size_t>(x.size(1));
+    for (int64_t r = 0; r < x.size(0); ++r) {
+      std::span<const double> row(x.data_ptr<double>() + static_cast<size_t>(r) * width, width);
+      out += !seen.insert(hash_of(row)).second;
+    }
   }
   return out;
 }

@@ -28,6 +28,8 @@ struct ColumnStatistics {
   std::string name;
   int64_t missing = 0, distinct = 0;  ///< distinct is counted up to 1,000
   double min = 0, mean = 0, sd = 0, max = 0;
+  /// "constant", "another whole number in every row", "the same as 'a'".
+  std::vector<std::string> flags;
   Value to_value() const;
 };
 
@@ -35,6 +37,9 @@ struct ColumnStatistics {
 /// "green", "blue". At most max_rows rows, evenly spaced, are looked at,
 /// fewer of wide ones (rows_at_once).
 std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max_rows = 100000);
+
+/// How many rows of a data set are equal to one before them.
+int64_t duplicated_rows(const Dataset& data);
 
 /// Examples of each class, in the order of Schema::labels.
 std::vector<int64_t> label_counts(const Dataset& data);

@@ -35,6 +35,24 @@ TEST(ColumnStatistics, CountOnlyWhatIsObserved) {
   EXPECT_EQ(columns[1].max, 7);
 }
 
+TEST(ColumnStatistics, FlagWhatIsOdd) {
+  std::string text = "a,b,c,d,e\n";
+  for (int i = 0; i < 40; ++i)
+    text += fmt::format("{},5,{},{},{}\n", i * 7919 % 1009, i % 7, i % 7, i);
+  DataSource data = open_csv(text);
+  std::vector<ColumnStatistics> columns = column_statistics(*data.train);
+  using Flags = std::vector<std::string>;
+  EXPECT_EQ(columns[0].flags, Flags{"another whole number in every row"});
+  EXPECT_EQ(columns[1].flags, Flags{"constant"});
+  EXPECT_EQ(columns[2].flags, Flags{});
+  EXPECT_EQ(columns[3].flags, Flags{"the same as 'c'"});
+}
+
+TEST(DuplicatedRows, AreThoseEqualToOneBefore) {
+  EXPECT_EQ(duplicated_rows(*open_csv("a,b\n1,5\n3,\n1,5\n3,0\n3,\n1,5\n").train), 3);
+  EXPECT_EQ(duplicated_rows(*open_csv("t,b\n1714521600,1\n1714521601,1\n1714521602,1\n").train), 0);
+}
+
 TEST(LabelCounts, AddUpToTheRows) {
   DataSource data = open_csv("a,kind\n1,x\n2,y\n3,x\n", "kind");
   EXPECT_EQ(data.schema.labels, (std::vector<std::string>{"x", "y"}));

@@ -9,7 +9,7 @@ namespace elbo {
 
 /// Some examples, as every part of the library passes them on. Undefined tensors say "none".
 struct Batch {
-  Tensor x;          ///< [B, event...] f32
+  Tensor x;          ///< [B, event...] f32; before the transforms bytes or f64 too
   Tensor input;      ///< what the encoder sees where that is not x (a corrupted copy)
   Tensor mask;       ///< [B, event...] f32, 1 = observed; x is 0 where it is 0
   Tensor y;          ///< [B] i64 classes or f32 targets

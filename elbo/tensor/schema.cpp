@@ -22,6 +22,32 @@ std::string Schema::shape_text() const {
   return counted(size(), "column");
 }
 
+namespace {
+
+/// A code without words is its form alone; others are lists of form and words.
+Value codes_value(const std::vector<ColumnCode>& codes) {
+  Value::List out;
+  for (const ColumnCode& code : codes) {
+    std::vector<std::string> texts = code.words;
+    texts.insert(texts.begin(), code.form);
+    out.push_back(code.words.empty() ? Value(code.form) : Value::list(texts));
+  }
+  return out;
+}
+
+std::vector<ColumnCode> codes_of(const Value& value) {
+  std::vector<ColumnCode> out;
+  for (const Value& item : value.as_list()) {
+    std::vector<std::string> texts =
+        item.is_string() ? std::vector{item.as_string()} : item.as_strings();
+    ELBO_CHECK(!texts.empty(), Code::model, "schema: a column's code without a form");
+    out.push_back({texts[0], {texts.begin() + 1, texts.end()}});
+  }
+  return out;
+}
+
+}  // namespace
+
 Value Schema::to_value() const {
   Value out;
   out["name"] = name;
@@ -32,6 +58,7 @@ Value Schema::to_value() const {
     if (!alpha.empty()) out["alpha"] = alpha;
   }
   out["columns"] = Value::list(columns);
+  if (!codes.empty()) out["codes"] = codes_value(codes);
   out["labels"] = Value::list(labels);
   out["target"] = target;
   return out;
@@ -56,6 +83,7 @@ Schema Schema::from_value(const Value& value) {
                "schema: '{}' is nothing that is done with alpha", out.alpha);
   }
   out.columns = value.at("columns").as_strings();
+  if (const Value* codes = value.find("codes")) out.codes = codes_of(*codes);
   out.labels = value.at("labels").as_strings();
   out.target = value.at("target").as_string();
   ELBO_CHECK(
@@ -66,6 +94,8 @@ Schema Schema::from_value(const Value& value) {
   }
   ELBO_CHECK(out.columns.empty() || static_cast<int64_t>(out.columns.size()) == out.size(),
              Code::model, "schema: {} column names for {} columns", out.columns.size(), out.size());
+  ELBO_CHECK(out.codes.empty() || out.codes.size() == out.columns.size(), Code::model,
+             "schema: {} codes for {} column names", out.codes.size(), out.columns.size());
   return out;
 }
 

@@ -27,7 +27,8 @@ void load_state(torch::nn::Module& module, const NamedTensors& tensors, std::str
     ELBO_CHECK(source.sizes() == target.sizes(), Code::model,
                "{}: the tensor '{}' has shape {}, the architecture wants {}", where, name,
                shape_text(source.sizes().vec()), shape_text(target.sizes().vec()));
-    ELBO_CHECK(source.scalar_type() == target.scalar_type(), Code::model,
+    bool is_wider = source.scalar_type() == at::kFloat && target.scalar_type() == at::kDouble;
+    ELBO_CHECK(is_wider || source.scalar_type() == target.scalar_type(), Code::model,
                "{}: the tensor '{}' holds {}, the architecture wants {}", where, name,
                c10::toString(source.scalar_type()), c10::toString(target.scalar_type()));
     std::string place =

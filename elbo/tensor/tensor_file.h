@@ -18,8 +18,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 NamedTensors state_of(const torch::nn::Module& module);
 
 /// Copies tensors into a module's parameters and buffers. Throws Error(Code::model), starting with
-/// `where`, when a name is missing, unknown, of another shape or type, or holds a non-finite
-/// number.
+/// `where`, when a name is missing, unknown, of another shape or type (f32 may become f64), or holds
+/// a non-finite number.
 void load_state(torch::nn::Module& module, const NamedTensors& tensors, std::string_view where);
 
 /// A safetensors file of named tensors, as bytes and back.
