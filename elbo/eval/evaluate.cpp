@@ -32,13 +32,24 @@ struct Totals {
   Moments neg_elbo, recon, kl, observed, mse, at_floor, iwae, effective_samples;
   Moments kl_per_dimension, posterior_mean;  // [Z]
   std::map<std::string, Moments> terms;
+  bool keep_rows = false;
+  std::map<std::string, std::vector<double>> rows;
+
+  /// values [B]: what a metric is of each of the next rows.
+  void add(Moments& metric, const char* name, const Tensor& values) {
+    metric.add(values);
+    if (!keep_rows) return;
+    Tensor v = values.to(at::kCPU, at::kDouble).contiguous();
+    auto& kept = rows[name];
+    kept.insert(kept.end(), v.data_ptr<double>(), v.data_ptr<double>() + v.numel());
+  }
 };
 
 /// Its noise is keyed by example: every batch may have the same generator.
 void add_bound(Model& model, const Batch& batch, Rng rng, Totals& totals) {
   Pass pass = model.pass(batch, rng, {.marginals = true});
   Tensor recon = -pass.log_px.mean(0).to(at::kDouble);
-  totals.recon.add(recon);
+  totals.add(totals.recon, "recon", recon);
   for (const auto& [name, term] : pass.terms) totals.terms[name].add(term);
   if (!model.is_variational()) return;
   Tensor kl = at::zeros_like(recon);
@@ -47,8 +58,8 @@ void add_bound(Model& model, const Batch& batch, Rng rng, Totals& totals) {
     kl = kl + kl_of(latent);
     if (latent.kl_per_dimension.defined()) dimensions.push_back(latent.kl_per_dimension);
   }
-  totals.kl.add(kl);
-  totals.neg_elbo.add(recon + kl);
+  totals.add(totals.kl, "kl", kl);
+  totals.add(totals.neg_elbo, "neg_elbo", recon + kl);
   if (dimensions.size() == pass.latents.size()) {
     totals.kl_per_dimension.add(at::cat(dimensions, -1));
   }
@@ -81,7 +92,7 @@ void add_importance(Model& model, const Batch& batch, int64_t first, int64_t sam
     Batch block = batch.narrow(begin, std::min(kBlock, batch.size() - begin));
     Rng rng = noise.at(static_cast<uint64_t>((first + begin) / kBlock));
     LogWeights weights = importance_weights(model, block, rng, samples, kMaxRows);
-    totals.iwae.add(-weights.log_mean());
+    totals.add(totals.iwae, "iwae", -weights.log_mean());
     totals.effective_samples.add(weights.effective_samples());
   }
 }
@@ -95,6 +106,7 @@ Evaluation summarise(const Totals& totals, bool is_variational, int64_t samples)
   Evaluation out;
   out.examples = totals.recon.count();
   out.samples = samples;
+  out.rows = totals.rows;
   auto add = [&](const char* name, const Moments& m, const char* unit, const char* help,
                  double scale = 1) {
     if (m.count() == 0) return;
@@ -160,6 +172,7 @@ Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
   int64_t batch_size = (options.batch + kBlock - 1) / kBlock * kBlock;
   Rng rng(seed, "eval"), importance(seed, "eval/importance");
   Totals totals;
+  totals.keep_rows = options.rows;
   for_each_prepared(model, pipeline, data, rows, batch_size, [&](const Batch& batch) {
     int64_t first = totals.recon.count();
     add_bound(model, batch, rng, totals);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct EvalOptions {
   int64_t samples = 0;
   int64_t batch = 500;
   int64_t limit = 0;
+  bool rows = false;  ///< whether Evaluation::rows is wanted
   void fields(Fields& f);
 };
 
@@ -25,6 +27,9 @@ struct Evaluation {
   std::vector<double> variance_of_mean;  ///< [Z] Var_x(E_q[z_j|x])
   int64_t examples = 0;                  ///< rows evaluated
   int64_t samples = 0;                   ///< K of iwae; 0 without one
+  /// [N] of each row, in the order of the data: neg_elbo, recon, kl and iwae as far as there are
+  /// such metrics. Only where EvalOptions::rows asks for them.
+  std::map<std::string, std::vector<double>> rows;
   double share_at_scale_floor = 0;  ///< elements whose Gaussian scale fell to the smallest allowed
 
   /// The metric of that name, or null.
