@@ -29,6 +29,8 @@ std::string option_of_part(const std::string& name, const Fields& known) {
   return part && part->family ? part->name + name.substr(dot) : "";
 }
 
+bool is_truth(const std::string& word) { return word == "true" || word == "false"; }
+
 [[noreturn]] void unknown_flag(const std::string& flag, const std::string& name,
                                const Fields& known) {
   std::vector<std::string> names;
@@ -85,7 +87,8 @@ Args parse_args(const std::vector<std::string>& words, const Fields& known) {
     if (equals != std::string::npos) {
       out.flags.emplace_back(full, word.substr(equals + 1));
     } else if (field && field->type == "true|false") {
-      out.flags.emplace_back(full, negated ? "false" : "true");
+      bool has_value = !negated && i + 1 < words.size() && is_truth(words[i + 1]);
+      out.flags.emplace_back(full, has_value ? words[++i] : negated ? "false" : "true");
     } else {
       ELBO_CHECK(i + 1 < words.size(), Code::usage, "{} needs a value", word);
       out.flags.emplace_back(full, words[++i]);

@@ -16,10 +16,10 @@ struct Args {
   std::vector<std::pair<std::string, std::string>> flags;  ///< name without dashes, text
 };
 
-/// Takes `--name value`, `--name=value`, `--switch`, `--no-switch`, `-o value`, `-o=value`, and
-/// `--` before words that begin with a dash. `known` lists every flag; a field "train.epochs" may
-/// also be called by its last word where that is unique (one in `eval` gives way to the other), and
-/// a part's options by one more word:
+/// Takes `--name value`, `--name=value`, `--switch`, `--switch true|false`, `--no-switch`, `-o
+/// value`, `-o=value`, and `--` before words that begin with a dash. `known` lists every flag; a
+/// field "train.epochs" may also be called by its last word where that is unique (one in `eval`
+/// gives way to the other), and a part's options by one more word:
 /// `--model.encoder.sizes 400`. Throws Error(Code::usage) with the nearest name.
 Args parse_args(const std::vector<std::string>& words, const Fields& known);
 

@@ -18,10 +18,16 @@ int run(const DecodeVerbOptions& o, Call& call) {
   Path path = output_path(o, run, "decoded");
   Tensor z = read_latents(call.positionals[1], latent_size(*run.trained.model));
   Tensor x = decode(run, z, o);
-  Output out{{{"x", x}, {"z", z}}, data_columns(run.trained.schema), "", {}, {}};
-  if (run.trained.schema.kind == "image")
+  Output out{{{"x", x}, {"z", z}},
+             data_columns(run.trained.schema),
+             {decoded_column(o.decode, z.numel() / z.size(-1))},
+             {}};
+  if (run.trained.schema.kind == "image") {
     out.picture = picture_grid(x, run.trained.schema.range, 0, viewing_scale(x));
-  return finish(path, o, out, Value::table(), call.console);
+  }
+  Value more;
+  tell_decoded(o.decode, call.console, more);
+  return finish(path, o, out, more, call.console);
 }
 
 }  // namespace

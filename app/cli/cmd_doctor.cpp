@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/commands.h"
+#include "app/cli/result.h"
 #include "elbo/tasks/doctor.h"
 
 namespace elbo::cli {
 namespace {
 
-int run(const NoOptions&, Call& call) {
-  std::vector<Finding> findings = examine_run(call.positionals[0]);
+int run(const MovedData& o, Call& call) {
+  std::vector<Finding> findings = examine_run(call.positionals[0], o.data);
   bool is_bad = false;
   for (const Finding& finding : findings) {
     call.console.result(fmt::format("{:<4}  {}", finding.level, finding.text));
@@ -21,7 +22,7 @@ int run(const NoOptions&, Call& call) {
 }  // namespace
 
 Verb doctor_verb() {
-  return make_verb<NoOptions>(
+  return make_verb<MovedData>(
       "doctor", "RUN",
       "say what is well and what is wrong with a run; exits 1 where something is bad", 1, 1, false,
       run);

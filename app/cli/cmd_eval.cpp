@@ -6,29 +6,25 @@
 namespace elbo::cli {
 namespace {
 
-struct EvalVerbOptions : EvalOptions {
+struct EvalVerbOptions : EvalOptions, SelectOptions {
   int64_t threads = 0, seed = 0;
   void fields(Fields& f) {
     EvalOptions::fields(f);
+    SelectOptions::fields(f);
     f("seed", seed, "of the evaluation's own noise", at_least(0));
     f("threads", threads, "threads to compute with; 0 uses every core", between(0, 1024));
   }
 };
 
 int run(const EvalVerbOptions& o, Call& call) {
+  check_threads(o.threads);
+  Run run = open_for_use(call.positionals[0], o.data);
   set_threads(o.threads);
-  Run run = open_run(call.positionals[0]);
-  std::string path = call.positionals.size() > 1 ? call.positionals[1] : "";
-  DataSource data = open_for(run, path);
-  tell_notes(data, run, path, call.console);
-  std::string split;
-  DatasetPtr held_out = held_out_split(data, split);
-  if (split == "train" && !is_own_data(run, path)) split.clear();  // it was not trained on these
-  int64_t n = o.limit > 0 ? std::min(o.limit, held_out->size()) : held_out->size();
-  call.console.tell(
-      "eval", fmt::format("{} on {} of {}", run.folder.string(),
-                          counted(n, split.empty() ? "row" : split + " row"), data.schema.name));
-  Evaluation evaluation = evaluate(*run.trained.model, *run.trained.pipeline, *held_out, o,
+  Selection selection = open_rows(run, call, o);
+  if (o.limit > 0 && o.limit < selection.data->size()) {
+    call.console.tell("", fmt::format("the first {} of them", with_commas(o.limit)));
+  }
+  Evaluation evaluation = evaluate(*run.trained.model, *run.trained.pipeline, *selection.data, o,
                                    static_cast<uint64_t>(o.seed));
   std::vector<Row> rows;
   for (const Metric& m : evaluation.metrics) {
@@ -37,7 +33,9 @@ int run(const EvalVerbOptions& o, Call& call) {
         {m.name, number.value, number.se.empty() ? "" : "± " + number.se, m.unit, m.help});
   }
   call.console.result(text_table({}, rows));
-  call.console.document(evaluation.to_value());
+  Value document = evaluation.to_value();
+  document["split"] = selection.split;
+  call.console.document(document);
   return 0;
 }
 

@@ -6,29 +6,42 @@
 namespace elbo::cli {
 namespace {
 
-struct InterpolateVerbOptions : InterpolateOptions, SplitOptions, OutputOptions {
+struct InterpolateVerbOptions : InterpolateOptions, SelectOptions, OutputOptions {
   void fields(Fields& f) {
     InterpolateOptions::fields(f);
-    SplitOptions::fields(f);
+    SelectOptions::fields(f);
     OutputOptions::fields(f);
   }
 };
 
 int run(const InterpolateVerbOptions& o, Call& call) {
-  Run run = open_for_use(call.positionals[0]);
+  Run run = open_for_use(call.positionals[0], o.data);
   Path path = output_path(o, run, "interpolations");
-  DatasetPtr data = open_split(run, call, o);
-  Interpolation ways = interpolate(run, *data, o);
-  Output out{{{"x", ways.x}, {"z", ways.z}}, data_columns(run.trained.schema), "", {}, {}};
-  out.arrays.emplace_back("from", at::tensor(ways.from, at::kLong));
-  out.arrays.emplace_back("to", at::tensor(ways.to, at::kLong));
+  Selection selection = open_rows(run, call, o, o.from.empty() ? "" : "all");
+  InterpolateOptions asked = o;
+  asked.from = selection.places(o.from, "from");
+  asked.to = selection.places(o.to, "to");
+  Interpolation ways = interpolate(run, *selection.data, asked);
+  std::vector<int64_t> from = selection.numbers(ways.from), to = selection.numbers(ways.to);
+  auto pairs = static_cast<int64_t>(from.size());
+  Output out{
+      {{"x", ways.x},
+       {"z", ways.z},
+       {"from", at::tensor(from, at::kLong)},
+       {"to", at::tensor(to, at::kLong)}},
+      data_columns(run.trained.schema),
+      {spread({"from", texts(from)}, o.steps, 1), spread({"to", texts(to)}, o.steps, 1),
+       spread({"step", counted_up(o.steps)}, 1, pairs), decoded_column(o.decode, pairs * o.steps)},
+      {}};
   if (run.trained.schema.kind == "image") {
     out.picture = picture_grid(ways.x, run.trained.schema.range, o.steps, viewing_scale(ways.x));
   }
-  Value rows;
-  rows["from"] = Value::list(ways.from);
-  rows["to"] = Value::list(ways.to);
-  return finish(path, o, out, rows, call.console);
+  Value more;
+  more["split"] = selection.split;
+  more["from"] = Value::list(from);
+  more["to"] = Value::list(to);
+  tell_decoded(o.decode, call.console, more);
+  return finish(path, o, out, more, call.console);
 }
 
 }  // namespace

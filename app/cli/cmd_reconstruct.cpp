@@ -6,39 +6,52 @@
 namespace elbo::cli {
 namespace {
 
-struct ReconstructVerbOptions : DecodeOptions, SplitOptions, OutputOptions {
-  int64_t count = 64;
+constexpr int64_t kRowsByDefault = 64;
+
+struct ReconstructVerbOptions : DecodeOptions, SelectOptions, OutputOptions {
+  int64_t count = -1;
   void fields(Fields& f) {
-    f("count", count, "rows, evenly spaced over the split; 0 takes all", at_least(0));
+    f("count", count,
+      "of these rows so many, evenly spaced; 0 takes all; -1 takes all of a file that is named, "
+      "but 64 for a picture and of the run's own data",
+      at_least(-1));
     DecodeOptions::fields(f);
-    SplitOptions::fields(f);
+    SelectOptions::fields(f);
     OutputOptions::fields(f);
   }
 };
 
 int run(const ReconstructVerbOptions& o, Call& call) {
-  Run run = open_for_use(call.positionals[0]);
+  Run run = open_for_use(call.positionals[0], o.data);
   Path path = output_path(o, run, "reconstructions");
-  DatasetPtr data = open_split(run, call, o);
-  std::vector<int64_t> rows = spaced_rows(data->size(), o.count);
+  Selection selection = open_rows(run, call, o);
+  const bool is_picture = path.extension() == ".png" && run.trained.schema.kind == "image";
+  const bool are_some = o.count < 0 && (is_picture || !selection.is_whole);
+  std::vector<int64_t> rows = spaced_rows(
+      selection.data->size(), are_some ? kRowsByDefault : std::max<int64_t>(o.count, 0));
+  if (are_some && static_cast<int64_t>(rows.size()) < selection.data->size()) {
+    call.console.tell("", fmt::format("{} of them, evenly spaced; -n 0 takes all", rows.size()));
+  }
   Noise noise(o.seed);
   auto make = [&](std::span<const int64_t> some) {
-    Reconstruction found = reconstruct(run, *data, some, o, noise);
+    Reconstruction found = reconstruct(run, *selection.data, some, o, noise);
     Output out{{{"reconstruction", found.result}, {"x", found.x}, {"z", found.z}},
                data_columns(run.trained.schema),
-               "",
-               {},
+               selection.keys(some, found.y),
                {}};
     if (found.mask.defined()) out.arrays.emplace_back("mask", found.mask);
-    out.arrays.emplace_back("row",
-                            at::tensor(at::IntArrayRef(some.data(), some.size()), at::kLong));
-    if (path.extension() == ".png" && run.trained.schema.kind == "image") {
+    if (found.y.defined()) out.arrays.emplace_back("y", found.y);
+    out.arrays.emplace_back("row", at::tensor(selection.numbers(some), at::kLong));
+    if (is_picture) {
       out.picture =
           paired_grid(found.x, found.result, run.trained.schema.range, 16, viewing_scale(found.x));
     }
     return out;
   };
-  return finish_rows(path, o, run.trained.schema, rows, make, call.console);
+  Value more;
+  more["split"] = selection.split;
+  tell_decoded(o.decode, call.console, more);
+  return finish_rows(path, o, run.trained.schema, rows, make, more, call.console);
 }
 
 }  // namespace

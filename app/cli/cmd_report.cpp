@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/commands.h"
+#include "app/cli/result.h"
 #include "app/cli/train_view.h"
 
 namespace elbo::cli {
 namespace {
 
-int run(const NoOptions&, Call& call) {
-  RunSummary summary = summarise(call.positionals[0], true);
+int run(const MovedData& o, Call& call) {
+  Run run = open_for_use(call.positionals[0], o.data);
+  DataSource data = open_for(run, "");
+  RunSummary summary = summarise(call.positionals[0], true, &data);
   tell_findings(summary.findings, call.console);
   call.console.tell("best", summary.headline);
   call.console.result(summary.report.string());
@@ -17,7 +20,7 @@ int run(const NoOptions&, Call& call) {
 }  // namespace
 
 Verb report_verb() {
-  return make_verb<NoOptions>(
+  return make_verb<MovedData>(
       "report", "RUN", "measure a run and write its report.html and plots/ anew", 1, 1, false, run);
 }
 

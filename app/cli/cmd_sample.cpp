@@ -7,21 +7,32 @@ namespace elbo::cli {
 namespace {
 
 struct SampleVerbOptions : SampleOptions, OutputOptions {
+  bool mean = false;
   void fields(Fields& f) {
+    f("mean", mean, "the same as --decode mean");
     SampleOptions::fields(f);
     OutputOptions::fields(f);
   }
 };
 
-int run(const SampleVerbOptions& o, Call& call) {
+int run(const SampleVerbOptions& asked, Call& call) {
+  SampleVerbOptions o = asked;
+  ELBO_CHECK(!o.mean || o.decode != "sample", Code::usage,
+             "--mean and --decode sample contradict each other\nGive one of them.");
+  if (o.mean) o.decode = "mean";
   Run run = open_for_use(call.positionals[0]);
   Path path = output_path(o, run, "samples");
   Samples found = sample(run, o);
-  Output out{{{"x", found.x}, {"z", found.z}}, data_columns(run.trained.schema), "", {}, {}};
+  Output out{{{"x", found.x}, {"z", found.z}},
+             data_columns(run.trained.schema),
+             {decoded_column(found.decode, found.x.size(0))},
+             {}};
   if (run.trained.schema.kind == "image") {
     out.picture = picture_grid(found.x, run.trained.schema.range, 0, viewing_scale(found.x));
   }
-  return finish(path, o, out, Value::table(), call.console);
+  Value more;
+  tell_decoded(found.decode, call.console, more);
+  return finish(path, o, out, more, call.console);
 }
 
 }  // namespace

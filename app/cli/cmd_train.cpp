@@ -62,7 +62,8 @@ void try_out(Plan& plan, const Path& parent, Console& console) {
   std::vector<int64_t> first(static_cast<size_t>(rows));
   for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int64_t>(i);
   small.data.train = subset(plan.data.train, first);
-  small.data.valid = small.data.test = nullptr;
+  small.data.test = nullptr;
+  if (plan.data.valid) small.data.valid = subset(plan.data.valid, {0});
   small.resolved.config.train.epochs = 1;
   small.resolved.values["train"]["epochs"] = 1;
   TemporaryFolder folder(parent, "dry-run");
@@ -75,6 +76,12 @@ void try_out(Plan& plan, const Path& parent, Console& console) {
   console.document(document);
 }
 
+void tell_start(const Plan& plan, Console& console) {
+  const std::string& init = plan.resolved.config.init;
+  if (init.empty()) return;
+  console.tell("init", fmt::format("weights of {}, with the transforms it learned", init));
+}
+
 int run(const TrainVerbOptions& o, Call& call) {
   std::string asked = Path(o.output).filename().string();
   ELBO_CHECK(o.output.empty() || (!asked.empty() && asked != "." && asked != ".."), Code::usage,
@@ -82,6 +89,7 @@ int run(const TrainVerbOptions& o, Call& call) {
   Plan plan = make_plan(layers_of(o, call));
   if (o.print_config) return print_config(plan.resolved, call.console);
   tell_plan(plan, call.console);
+  tell_start(plan, call.console);
   Path output = o.output.empty() ? Path("runs") / plan.data.schema.name : Path(o.output);
   Path parent = output.has_parent_path() ? output.parent_path() : Path(".");
   std::string name = output.filename().string();

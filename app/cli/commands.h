@@ -10,6 +10,7 @@ namespace elbo::cli {
 Verb train_verb();
 Verb resume_verb();
 Verb eval_verb();
+Verb score_verb();
 Verb sample_verb();
 Verb reconstruct_verb();
 Verb encode_verb();

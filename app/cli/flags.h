@@ -11,7 +11,8 @@ namespace elbo::cli {
 struct CommonOptions {
   bool json = false, quiet = false, verbose = false, help = false;
   void fields(Fields& f) {
-    f("json", json, "print one JSON document on stdout");
+    f("json", json,
+      "print one JSON document on stdout; of an error {\"error\": {code, name, message, hint}}");
     f("quiet", quiet, "no narration");
     f("verbose", verbose, "more narration");
     f("help", help, "what this command does and takes");

@@ -10,6 +10,7 @@
 #include "app/cli/flags.h"
 #include "app/cli/help.h"
 #include "elbo/core/cpu.h"
+#include "elbo/tensor/threads.h"
 #include "elbo/tensor/torch.h"
 
 namespace elbo::cli {
@@ -94,10 +95,38 @@ Error translate(const c10::Error& e) {
              : "internal: " + text + "\nThis is a defect of elbo; please report the command.");
 }
 
+/// Whether --json stands among the words, also where they cannot be taken apart.
+bool wants_json(const std::vector<std::string>& words) {
+  bool out = false;
+  for (size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    bool is_off = i + 1 < words.size() && words[i + 1] == "false";
+    if (words[i] == "--json") out = !is_off;
+    if (words[i].starts_with("--json=")) out = words[i] == "--json=true";
+    if (words[i] == "--no-json") out = false;
+  }
+  return out;
+}
+
+/// {"error": {"code": 3, "name": "data", "message": "..", "hint": ".."}}
+Value error_document(const Error& e) {
+  const std::string& text = e.message();
+  size_t end = std::min(text.find('\n'), text.size());
+  Value out;
+  out["error"]["code"] = static_cast<int64_t>(e.code());
+  out["error"]["name"] = code_name(e.code());
+  out["error"]["message"] = text.substr(0, end);
+  out["error"]["hint"] = end < text.size() ? text.substr(end + 1) : "";
+  return out;
+}
+
 int guarded(const std::vector<std::string>& words) {
-  Console console(false, false, false);
+  Console console(wants_json(words), false, false);
   auto report = [&](const Error& e) {
-    console.error(e);
+    if (wants_json(words)) {
+      console.document(error_document(e));
+    } else {
+      console.error(e);
+    }
     return static_cast<int>(e.code());
   };
   try {
@@ -137,6 +166,8 @@ int after_lost_output(int code) {
 
 const std::atomic<bool>* stop_flag() {
   for (int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, on_signal);
+  // nohup has SIGHUP ignored, which is to stay so.
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
   return &stop_requested;
 }
 
@@ -145,6 +176,7 @@ const std::atomic<bool>* stop_flag() {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   elbo::cli::keep_freed_memory();
+  elbo::ask_for_short_turns();
   int code = elbo::cli::guarded({argv + 1, argv + argc});
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) code = elbo::cli::after_lost_output(code);
   // Unloading LibTorch takes a quarter of a second and frees nothing anybody needs.

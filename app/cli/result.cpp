@@ -5,30 +5,21 @@
 
 namespace elbo::cli {
 
-Run open_for_use(const Path& folder) {
+Run open_for_use(const Path& folder, const std::string& data) {
   Run run = open_run(folder);
+  move_data(run.config.data, data);
   set_threads(run.config.threads);
   return run;
 }
 
-void tell_notes(const DataSource& data, const Run& run, const std::string& path, Console& console) {
-  if (is_own_data(run, path)) return;
-  for (const std::string& note : data.notes) console.tell("note", note);
-}
-
-DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options) {
-  ELBO_CHECK(call.positionals.size() > 1 || !run.config.data.path.empty(), Code::usage,
-             "{} does not say what it was trained on\nName the data after it.",
-             run.folder.string());
-  std::string path = call.positionals.size() > 1 ? call.positionals[1] : "";
-  DataSource data = open_for(run, path);
-  tell_notes(data, run, path, call.console);
-  std::string name;
-  if (options.split == "held-out") return held_out_split(data, name);
-  DatasetPtr out = options.split == "train"   ? data.train
-                   : options.split == "valid" ? data.valid
-                                              : data.test;
-  ELBO_CHECK(out, Code::data, "{} has no {} split", data.schema.name, options.split);
+Selection open_rows(const Run& run, Call& call, const SelectOptions& options,
+                    const std::string& split) {
+  std::string file = call.positionals.size() > 1 ? call.positionals[1] : "";
+  bool is_auto = options.split == "auto" && !split.empty();
+  Selection out = select_rows(run, file, is_auto ? split : options.split);
+  bool is_held_out = file.empty() && options.split == "auto" && !is_auto;
+  call.console.tell("rows", out.text + (is_held_out ? "; --split all takes every row" : ""));
+  for (const std::string& note : out.notes) call.console.tell("note", call.console.yellow(note));
   return out;
 }
 
@@ -69,11 +60,12 @@ int finish(const Path& path, const OutputOptions& options, const Output& output,
 
 int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
                 std::span<const int64_t> rows,
-                const std::function<Output(std::span<const int64_t>)>& make, Console& console) {
+                const std::function<Output(std::span<const int64_t>)>& make, const Value& more,
+                Console& console) {
   auto most = static_cast<size_t>(
       std::max(rows_at_once(schema, 10000) / kRowsTogether, int64_t{1}) * kRowsTogether);
   if (!OutputWriter::takes_parts(path) || rows.size() <= most) {
-    return finish(path, options, make(rows), Value::table(), console);
+    return finish(path, options, make(rows), more, console);
   }
   auto n = static_cast<int64_t>(rows.size());
   OutputWriter writer(path, options.force, n);
@@ -84,7 +76,7 @@ int finish_rows(const Path& path, const OutputOptions& options, const Schema& sc
     add_shapes(document, part, n);
   }
   writer.finish();
-  return tell(path, std::move(document), Value::table(), console);
+  return tell(path, std::move(document), more, console);
 }
 
 std::vector<std::string> data_columns(const Schema& schema) {
@@ -101,13 +93,36 @@ std::vector<std::string> latent_columns(int64_t size) {
   return out;
 }
 
-std::vector<std::string> label_texts(const Tensor& y, const Schema& schema) {
-  std::vector<std::string> out;
-  for (int64_t i = 0; y.defined() && i < y.size(0); ++i) {
-    out.push_back(y.is_floating_point() ? fmt::format("{}", y[i].item<float>())
-                                        : schema.labels.at(size_t(y[i].item<int64_t>())));
+TextColumn spread(const TextColumn& column, int64_t each, int64_t times) {
+  TextColumn out{column.name, {}};
+  for (int64_t t = 0; t < times; ++t) {
+    for (const std::string& cell : column.cells) {
+      out.cells.insert(out.cells.end(), static_cast<size_t>(each), cell);
+    }
   }
   return out;
+}
+
+std::vector<std::string> counted_up(int64_t count) {
+  std::vector<std::string> out;
+  for (int64_t i = 1; i <= count; ++i) out.push_back(std::to_string(i));
+  return out;
+}
+
+std::vector<std::string> texts(std::span<const int64_t> numbers) {
+  std::vector<std::string> out;
+  for (int64_t n : numbers) out.push_back(std::to_string(n));
+  return out;
+}
+
+void tell_decoded(const std::string& decode, Console& console, Value& document) {
+  document["decode"] = decode;
+  console.tell("x", decode == "sample" ? "draws from p(x|z), its noise included"
+                                       : "means of p(x|z), without its noise");
+}
+
+TextColumn decoded_column(const std::string& decode, int64_t n) {
+  return spread({"decoded", {decode == "sample" ? "draw" : "mean"}}, n, 1);
 }
 
 }  // namespace elbo::cli

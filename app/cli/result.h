@@ -8,6 +8,7 @@
 #include "app/cli/verb.h"
 #include "elbo/tasks/latent.h"
 #include "elbo/tasks/output.h"
+#include "elbo/tasks/selection.h"
 
 namespace elbo::cli {
 
@@ -21,24 +22,34 @@ struct OutputOptions {
   }
 };
 
-/// The data of a verb called with RUN [DATA].
-struct SplitOptions {
-  std::string split = "held-out";
+/// Where a run's own data lie.
+struct MovedData {
+  std::string data;
   void fields(Fields& f) {
-    f("split", split, "which part of the data: held-out is test, else valid, else train",
-      {"held-out", "train", "valid", "test"});
+    f("data", data, "where the run's own data lie now, if they have moved");
   }
 };
 
-/// Opens RUN for use, on as many threads as its configuration says.
-Run open_for_use(const Path& folder);
+/// The data of a verb called with RUN [DATA].
+struct SelectOptions : MovedData {
+  std::string split = "auto";
+  void fields(Fields& f) {
+    f("split", split,
+      "which rows: auto takes every row of a file that is named, else those held out; held-out is "
+      "test, else valid, else train",
+      {"auto", "train", "valid", "test", "all", "held-out"});
+    MovedData::fields(f);
+  }
+};
 
-/// Says what the reader decided of data that the run was not trained on.
-void tell_notes(const DataSource& data, const Run& run, const std::string& path, Console& console);
+/// Opens RUN for use, on as many threads as its configuration says; its own data lie at `data`,
+/// where that is not empty.
+Run open_for_use(const Path& folder, const std::string& data = "");
 
-/// The asked split of DATA, or of the run's own data when none is named. Throws Error(Code::data)
-/// when there is no such split.
-DatasetPtr open_split(const Run& run, const Call& call, const SplitOptions& options);
+/// The rows of DATA, or of the run's own data when none is named; says which in one line. `split`
+/// takes the place of "auto" where it is not empty.
+Selection open_rows(const Run& run, Call& call, const SelectOptions& options,
+                    const std::string& split = "");
 
 /// The file to write: as asked, or `stem` with .png for images and .csv for tables, in the working
 /// folder. Throws what check_output throws.
@@ -52,13 +63,24 @@ int finish(const Path& path, const OutputOptions& options, const Output& output,
 /// rows at a time where the file takes parts, so that memory does not grow with their number.
 int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
                 std::span<const int64_t> rows,
-                const std::function<Output(std::span<const int64_t>)>& make, Console& console);
+                const std::function<Output(std::span<const int64_t>)>& make, const Value& more,
+                Console& console);
 
 /// The names of the columns of x for .csv: those of a table; none for images.
 std::vector<std::string> data_columns(const Schema& schema);
 /// "z0", "z1", ...
 std::vector<std::string> latent_columns(int64_t size);
-/// The class or target of each example, for a column of a .csv.
-std::vector<std::string> label_texts(const Tensor& y, const Schema& schema);
+
+/// Each cell `each` times, and all of that `times` times over.
+TextColumn spread(const TextColumn& column, int64_t each, int64_t times);
+/// "1", "2", .. `count`.
+std::vector<std::string> counted_up(int64_t count);
+std::vector<std::string> texts(std::span<const int64_t> numbers);
+
+/// Says whether x are means of p(x|z) or draws from it, in the narration and as "decode" in the
+/// document of --json.
+void tell_decoded(const std::string& decode, Console& console, Value& document);
+/// The same for n rows of a .csv: the column `decoded`, "mean" or "draw".
+TextColumn decoded_column(const std::string& decode, int64_t n);
 
 }  // namespace elbo::cli

@@ -54,7 +54,8 @@ Verb make_verb(std::string name, std::string usage, std::string summary, size_t 
 /// Every verb, in the order in which --help shows them.
 const std::vector<Verb>& verbs();
 
-/// Raised by the first SIGINT, SIGTERM or SIGUSR1; a second SIGINT ends the program at once.
+/// Raised by the first SIGINT, SIGTERM, SIGUSR1 or SIGHUP (unless it is ignored); a second SIGINT
+/// ends the program at once.
 const std::atomic<bool>* stop_flag();
 
 }  // namespace elbo::cli

@@ -32,6 +32,7 @@ int open_nameless(const std::string& folder) {
 
 DiskFile::DiskFile(const Path& path) : name_(path.string()) {
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ELBO_CHECK(file_ >= 0 || errno != ENOENT, Code::data, "{} does not exist", name_);
   ELBO_CHECK(file_ >= 0, Code::data, "cannot open {}: {}", name_, reason());
   struct stat info {};
   bool is_known = ::fstat(file_, &info) == 0;

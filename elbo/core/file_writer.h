@@ -27,6 +27,8 @@ class FileWriter {
 Path temporary_name(const Path& path);
 /// What remove_leftovers looks for: it stands between a name and the number of the process.
 inline constexpr const char* kTemporaryMark = ".tmp-";
+/// Ends the name of a whole folder that waits to be moved into its place (replace_folder).
+inline constexpr const char* kWaitingMark = ".tmp-next";
 
 /// Writes all bytes to an open file; `path` is its name in messages.
 void write_all(int file, std::span<const std::byte> bytes, const Path& path);

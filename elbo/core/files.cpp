@@ -46,6 +46,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 Bytes read_file(const Path& path, uint64_t max_bytes, Code code) {
   File file(path, O_RDONLY);
+  ELBO_CHECK(file.is_open() || errno != ENOENT, code, "{} does not exist", path.string());
   ELBO_CHECK(file.is_open(), code, "cannot open {}: {}", path.string(), reason());
   struct stat info {};
   ELBO_CHECK(::fstat(file.fd(), &info) == 0, code, "cannot read {}: {}", path.string(), reason());
@@ -77,7 +78,40 @@ void write_file(const Path& path, std::span<const std::byte> bytes) {
 
 void write_file(const Path& path, std::string_view text) { write_file(path, as_bytes(text)); }
 
-void replace_folder(const Path& path, const std::function<void(const Path&)>& fill) {
+int exchange_names(const Path& a, const Path& b) {
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE);
+}
+
+namespace {
+
+/// The name under which a whole new folder waits for its place.
+Path waiting_name(const Path& path) {
+  return folder_of(path) / (path.filename().string() + kWaitingMark);
+}
+
+/// The new folder waits whole before the old one goes, so that at any moment one of them is there
+/// under a name that recover_folder knows.
+void replace_by_moving(const Path& fresh, const Path& path) {
+  Path waiting = waiting_name(path), old = fresh.string() + "0";  // a leftover's name too
+  auto move = [&](const Path& from, const Path& to) {
+    ELBO_CHECK(::rename(from.c_str(), to.c_str()) == 0, Code::resource, "cannot replace {}: {}",
+               path.string(), reason());
+    sync_folder(folder_of(path));
+  };
+  std::error_code ignored;
+  fs::remove_all(waiting, ignored);  // of a process killed after its new folder was moved in
+  fs::remove_all(old, ignored);
+  move(fresh, waiting);
+  move(path, old);
+  move(waiting, path);
+  fs::remove_all(old, ignored);
+}
+
+}  // namespace
+
+void replace_folder(const Path& path, const std::function<void(const Path&)>& fill,
+                    int (*exchange)(const Path& a, const Path& b)) {
+  recover_folder(path);
   Path temporary = temporary_name(path);
   std::error_code ignored;
   fs::remove_all(temporary, ignored);
@@ -87,13 +121,13 @@ void replace_folder(const Path& path, const std::function<void(const Path&)>& fi
     ELBO_CHECK(!error, Code::resource, "cannot write {}: {}", path.string(), error.message());
     fill(temporary);
     sync_folder(temporary);
-    if (fs::exists(path)) {
-      ELBO_CHECK(
-          ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0,
-          Code::resource, "cannot replace {}: {}", path.string(), reason());
-    } else {
+    if (!fs::exists(path)) {
       ELBO_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, Code::resource,
                  "cannot write {}: {}", path.string(), reason());
+    } else if (exchange(temporary, path) != 0) {
+      bool is_unknown = errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
+      ELBO_CHECK(is_unknown, Code::resource, "cannot replace {}: {}", path.string(), reason());
+      replace_by_moving(temporary, path);
     }
   } catch (...) {
     fs::remove_all(temporary, ignored);
@@ -103,17 +137,35 @@ void replace_folder(const Path& path, const std::function<void(const Path&)>& fi
   fs::remove_all(temporary, ignored);
 }
 
+Path settled_folder(const Path& path) {
+  std::error_code error;
+  if (fs::exists(path, error)) return path;
+  Path waiting = waiting_name(path);
+  return fs::exists(waiting, error) ? waiting : path;
+}
+
+void recover_folder(const Path& path) {
+  Path found = settled_folder(path);
+  if (found != path && ::rename(found.c_str(), path.c_str()) == 0) sync_folder(folder_of(path));
+}
+
 void remove_leftovers(const Path& folder) {
-  std::vector<Path> found;
+  std::vector<Path> found, waiting;
   for (const auto& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename().string();
     size_t at = name.rfind(kTemporaryMark);
     size_t digits = at == std::string::npos ? name.size() : at + std::strlen(kTemporaryMark);
     bool is_number = name.find_first_not_of("0123456789", digits) == std::string::npos;
     if (digits < name.size() && is_number) found.push_back(entry.path());
+    if (name.ends_with(kWaitingMark)) waiting.push_back(entry.path());
   }
   std::error_code ignored;
   for (const Path& path : found) fs::remove_all(path, ignored);
+  for (const Path& path : waiting) {
+    std::string name = path.string();
+    recover_folder(name.substr(0, name.size() - std::strlen(kWaitingMark)));
+    fs::remove_all(path, ignored);  // still there: the old folder was not moved away yet
+  }
 }
 
 Path make_unique_folder(const Path& parent, const std::string& name) {

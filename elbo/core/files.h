@@ -30,11 +30,28 @@ std::string read_text(const Path& path, uint64_t max_bytes = uint64_t{1} << 30,
 void write_file(const Path& path, std::span<const std::byte> bytes);
 void write_file(const Path& path, std::string_view text);
 
-/// Fills a fresh temporary folder beside `path` through `fill`, then puts it in the place of `path`
-/// in one step (the old folder goes last). Readers see the old or the new folder, never a mixture.
-void replace_folder(const Path& path, const std::function<void(const Path&)>& fill);
+/// Exchanges two names in one step: renameat2 with RENAME_EXCHANGE. 0, or -1 with errno.
+int exchange_names(const Path& a, const Path& b);
 
-/// Removes what write_file and replace_folder of a killed process left half-written in a folder.
+/// Fills a fresh temporary folder beside `path` through `fill`, then puts it in the place of `path`
+/// (the old folder goes last). Readers see the old or the new folder, never a mixture. In one step
+/// where the file system can exchange names. Elsewhere (NFS, 9p, old FUSE) the new folder takes a
+/// waiting name, the old one is moved away and the new one moved in; what a process leaves that is
+/// killed between the two, settled_folder() finds and recover_folder() mends. `exchange` stands for
+/// the system's call in tests: 0, or -1 with errno.
+void replace_folder(const Path& path, const std::function<void(const Path&)>& fill,
+                    int (*exchange)(const Path& a, const Path& b) = exchange_names);
+
+/// Where a folder that replace_folder writes can be read: `path`, or its waiting name where it is
+/// there alone.
+Path settled_folder(const Path& path);
+
+/// Moves a folder in that is there under its waiting name alone. For the process that writes it;
+/// leaves all as it is where that fails.
+void recover_folder(const Path& path);
+
+/// Removes what write_file and replace_folder of a killed process left half-written in a folder,
+/// and moves in what waits for its place.
 void remove_leftovers(const Path& folder);
 
 /// Makes `parent/name`, or `parent/name-2`, `-3`, ... when taken. Never reuses an existing folder.

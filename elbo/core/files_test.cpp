@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/core/files.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
+
+namespace {
+
+int renames_left = -1;  // after so many this process is killed; -1: never
+
+}  // namespace
+
+/// In the place of the system's, for this program.
+extern "C" int rename(const char* from, const char* to) noexcept {
+  if (renames_left == 0) ::raise(SIGKILL);
+  if (renames_left > 0) --renames_left;
+  return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 namespace elbo {
 namespace {
@@ -44,6 +63,74 @@ TEST_F(FilesTest, FailedReplacementLeavesTheOldFolder) {
   EXPECT_FALSE(std::filesystem::exists(folder / "m" / "x"));
   EXPECT_EQ(read_text(folder / "m" / "y"), "new");
   EXPECT_EQ(entries(folder), 1u);
+}
+
+int is_not_known(int error) {
+  errno = error;
+  return -1;
+}
+
+// What file systems without an exchange of names say.
+TEST_F(FilesTest, ReplacesAFolderWhereNamesCannotBeExchanged) {
+  int (*const kWithout[])(const Path&, const Path&) = {
+      [](const Path&, const Path&) { return is_not_known(EINVAL); },
+      [](const Path&, const Path&) { return is_not_known(ENOSYS); },
+      [](const Path&, const Path&) { return is_not_known(ENOTSUP); }};
+  for (auto* exchange : kWithout) {
+    for (const char* text : {"one", "two", "three"}) {
+      replace_folder(
+          folder / "m", [&](const Path& p) { write_file(p / text, text); }, exchange);
+      EXPECT_EQ(read_text(folder / "m" / text), text);
+      EXPECT_EQ(entries(folder / "m"), 1u);
+      EXPECT_EQ(entries(folder), 1u) << "nothing else is left";
+    }
+  }
+}
+
+TEST_F(FilesTest, AnExchangeThatFailsForAnotherReasonLeavesTheOldFolder) {
+  auto full = [](const Path&, const Path&) { return is_not_known(ENOSPC); };
+  replace_folder(
+      folder / "m", [](const Path& p) { write_file(p / "x", "old"); }, full);
+  EXPECT_THROW(replace_folder(
+                   folder / "m", [](const Path& p) { write_file(p / "x", "new"); }, full),
+               Error);
+  EXPECT_EQ(read_text(folder / "m" / "x"), "old");
+  EXPECT_EQ(entries(folder), 1u);
+}
+
+// Killed before each of the calls by which a folder is replaced without an exchange: a child is
+// stopped by the system at its n-th rename.
+TEST_F(FilesTest, AKillBetweenTheRenamesLosesNoFolder) {
+  auto without = [](const Path&, const Path&) { return is_not_known(EINVAL); };
+  Path m = folder / "m";
+  bool was_missing = false;
+  for (int renames = 0; renames < 6; ++renames) {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+    replace_folder(m, [](const Path& p) { write_file(p / "x", "old"); });
+    pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      renames_left = renames;
+      replace_folder(
+          m, [](const Path& p) { std::ofstream(p / "x") << "new"; }, without);
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    was_missing = was_missing || !std::filesystem::exists(m);
+    std::string found = read_text(settled_folder(m) / "x");
+    EXPECT_TRUE(found == "old" || found == "new") << found;
+    recover_folder(m);
+    EXPECT_EQ(read_text(m / "x"), found) << "what is read is what is recovered";
+    replace_folder(
+        m, [](const Path& p) { write_file(p / "x", "newer"); }, without);
+    remove_leftovers(folder);
+    EXPECT_EQ(read_text(m / "x"), "newer");
+    EXPECT_EQ(entries(folder), 1u) << renames << " renames";
+    if (WIFEXITED(status)) break;
+  }
+  EXPECT_TRUE(was_missing) << "no kill fell between the two renames";
 }
 
 TEST_F(FilesTest, UniqueFoldersCountUp) {

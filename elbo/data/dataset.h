@@ -24,6 +24,11 @@ class Dataset {
   Batch get(std::span<const int64_t> rows) const;
   /// The same with x in the source's own element type.
   virtual Batch get_stored(std::span<const int64_t> rows) const = 0;
+  /// What the source calls the examples at these rows: the cells of its id column, the names of its
+  /// files. Empty where it has no names.
+  virtual std::vector<std::string> ids(std::span<const int64_t> /*rows*/) const { return {}; }
+  /// The row that an example has in its source: its Batch::index.
+  virtual int64_t source_row(int64_t row) const { return row; }
   /// The same with its tensors on that device, where it then gives batches (their index stays on
   /// the CPU); null where it stays on disk or is more than `most_bytes`.
   virtual std::shared_ptr<const Dataset> on(at::Device /*device*/, int64_t /*most_bytes*/) const {
@@ -38,6 +43,10 @@ DatasetPtr make_dataset(const RawSet& set, Schema schema);
 
 /// Some rows of another data set, in the order given. Batch::index stays the row of the base.
 DatasetPtr subset(DatasetPtr base, std::vector<int64_t> rows);
+
+/// The rows of one data set, then those of another of the same schema. Batch::index stays the row
+/// of each one's own source.
+DatasetPtr joined(DatasetPtr first, DatasetPtr second);
 
 /// n rows of a data set, evenly spaced; all of them when n is 0 or too many.
 std::vector<int64_t> spaced_rows(int64_t size, int64_t n);

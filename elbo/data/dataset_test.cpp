@@ -57,6 +57,49 @@ TEST(Dataset, BatchesCoverAllOnceInOrder) {
   }
 }
 
+TEST(Dataset, SubsetsKnowTheirRowsAndNamesInTheSource) {
+  Tensor x = at::arange(4, at::kFloat).unsqueeze(1);
+  RawSet set{to_array(x), {}, {}};
+  set.ids = {"a", "b", "c", "d"};
+  DatasetPtr data = make_dataset(set, testing::table_schema(1));
+  DatasetPtr nested = subset(subset(data, {3, 1, 2}), {2, 0});
+  std::vector<int64_t> both = {0, 1}, turned = {1, 0};
+  EXPECT_EQ(nested->ids(both), (std::vector<std::string>{"c", "d"}));
+  EXPECT_EQ(nested->ids(turned), (std::vector<std::string>{"d", "c"}));
+  EXPECT_EQ(nested->source_row(0), 2);
+  EXPECT_EQ(nested->source_row(1), 3);
+  EXPECT_TRUE(ten_rows()->ids(both).empty());
+}
+
+TEST(Dataset, JoinedRowsAreThoseOfEachInTheOrderAskedFor) {
+  DatasetPtr first = subset(ten_rows(), {8, 9}), second = ten_rows();
+  DatasetPtr data = joined(first, second);
+  EXPECT_EQ(data->size(), 12);
+  for (const std::vector<int64_t>& rows : {std::vector<int64_t>{0, 1}, {5, 2}, {4, 1, 4, 0, 11}}) {
+    Batch batch = get(*data, rows);
+    ASSERT_EQ(batch.size(), static_cast<int64_t>(rows.size()));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      bool is_first = rows[i] < 2;
+      Batch one = get(is_first ? *first : *second, {is_first ? rows[i] : rows[i] - 2});
+      auto at = static_cast<int64_t>(i);
+      EXPECT_TRUE(at::equal(batch.x[at], one.x[0]));
+      EXPECT_TRUE(at::equal(batch.mask[at], one.mask[0]));
+      EXPECT_TRUE(at::equal(batch.y[at], one.y[0]));
+      EXPECT_TRUE(at::equal(batch.index[at], one.index[0]));
+      EXPECT_EQ(data->source_row(rows[i]), one.index[0].item<int64_t>());
+    }
+  }
+}
+
+// One of the two may lack a mask.
+TEST(Dataset, JoinedRowsHaveAMaskWhereEitherHas) {
+  Tensor x = at::ones({2, 3});
+  DatasetPtr plain = make_dataset({to_array(x), {}, {}}, testing::table_schema(3));
+  Batch batch = get(*joined(plain, ten_rows()), {4, 0});
+  EXPECT_TRUE(at::equal(batch.mask, at::tensor({1.f, 0.f, 1.f, 1.f, 1.f, 1.f}).view({2, 3})));
+  EXPECT_FALSE(batch.y.defined());
+}
+
 TEST(Dataset, ImagesHaveChannelsFirst) {
   Tensor colour = at::arange(2 * 4 * 5 * 3).view({2, 4, 5, 3}).to(at::kByte);
   DatasetPtr data = make_dataset({to_array(colour), {}, {}}, testing::image_schema(3, 4, 5));

@@ -62,8 +62,11 @@ namespace {
 
 /// How many of n rows an option such as data.valid asks for; one row at least is always left.
 int64_t rows_asked(double asked, int64_t n, const char* option) {
-  ELBO_CHECK(asked >= 0 || asked == -1, Code::usage,
-             "{}: must be -1, a fraction or a count, got {}", option, asked);
+  constexpr double kMost = 9007199254740992;  // 2^53: from there on not every count is a number
+  bool is_count = asked >= 1 && asked <= kMost && asked == std::floor(asked);
+  ELBO_CHECK(asked == -1 || (asked >= 0 && asked < 1) || is_count, Code::usage,
+             "{}: expected -1, a fraction below 1 or a whole number of rows, got {}", option,
+             asked);
   auto count = asked == -1 ? std::min<int64_t>(n / 10, 5000)
                : asked < 1 ? static_cast<int64_t>(std::floor(asked * static_cast<double>(n)))
                            : static_cast<int64_t>(asked);
@@ -158,12 +161,15 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   request_images(options, model, request);
   RawData raw = read_data(options.path, options.reader, request);
   check_image(options, raw);
-  DataSource out{schema_of(raw),     raw.format, raw.fingerprint, raw.notes,
-                 raw.column_reports, nullptr,    nullptr,         nullptr};
+  DataSource out{schema_of(raw), raw.format, raw.fingerprint, raw.notes, raw.column_reports,
+                 nullptr,        nullptr,    nullptr,         nullptr};
+  out.id_name = raw.id_name;
   DatasetPtr all = make_dataset(raw.train, out.schema);
   ELBO_CHECK(all->size() > 0, Code::data, "{}: no examples", options.path);
   if (raw.train.on_disk) out.notes.push_back(on_disk_note(raw.train.x, options.in_memory));
   if (raw.test && raw.test->x.rows() > 0) out.test = make_dataset(*raw.test, out.schema);
+  out.has_own_test = out.test != nullptr;
+  out.all = out.has_own_test ? joined(all, out.test) : all;
 
   std::vector<int64_t> rows(static_cast<size_t>(all->size()));
   std::iota(rows.begin(), rows.end(), 0);

@@ -29,6 +29,11 @@ struct DataSource {
   std::vector<std::string> notes;            ///< the reader's: what it decided that may surprise
   std::vector<ColumnReport> column_reports;  ///< the reader's, of tables
   DatasetPtr train, valid, test;
+  /// Every row in the order of the source, whatever data.limit says, then those of a test set that
+  /// it has of its own.
+  DatasetPtr all;
+  bool has_own_test = false;
+  std::string id_name = {};  ///< what Dataset::ids are called: the column, "file"
 };
 
 /// The schema of what a reader read.

@@ -4,13 +4,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <limits>
 
 #include "elbo/io/npy.h"
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/testing.h"
 
 namespace elbo {
 namespace {
+
+using testing::error_of;
 
 class SourceTest : public ::testing::Test {
  protected:
@@ -162,6 +166,37 @@ TEST_F(SourceTest, OptionSaysHowMuchIsHeldInMemory) {
   EXPECT_EQ(open_data(options, 0).notes.size(), 1u);
   options.in_memory = 2;
   EXPECT_EQ(open_data(options, 0).notes.size(), 0u);
+}
+
+TEST_F(SourceTest, CountsOfRowsAreWholeNumbersThatThereAre) {
+  DataOptions options = npy_of("counts.npy", at::zeros({40, 2}));
+  const double inf = std::numeric_limits<double>::infinity();
+  for (double asked : {1e19, 1e300, 9.1e15, 2.5, 1.0000001, std::nan(""), inf, -0.5, -2.0}) {
+    for (bool is_test : {false, true}) {
+      DataOptions wrong = options;
+      (is_test ? wrong.test : wrong.valid) = asked;
+      std::string error = error_of([&] { open_data(wrong, 0); });
+      EXPECT_NE(error.find(": expected -1, a fraction below 1 or a whole number of rows, got "),
+                std::string::npos)
+          << asked << ": " << error;
+    }
+  }
+  for (auto [asked, rows] : {std::pair(0.5, 20), {0.0, 0}, {1.0, 1}, {3.0, 3}, {0.999, 39}}) {
+    options.valid = asked;
+    options.test = 0;
+    DataSource data = open_data(options, 0);
+    EXPECT_EQ(data.valid ? data.valid->size() : 0, rows) << asked;
+  }
+}
+
+TEST_F(SourceTest, AllRowsStandInTheOrderOfTheFile) {
+  Tensor x = at::arange(120, at::kFloat).view({40, 3});
+  DataOptions options = npy_of("order.npy", x);
+  options.limit = 30;
+  DataSource data = open_data(options, 7);
+  EXPECT_FALSE(data.has_own_test);
+  std::vector<int64_t> rows = spaced_rows(data.all->size(), 0);
+  EXPECT_TRUE(at::equal(data.all->get(rows).x, x));
 }
 
 TEST_F(SourceTest, RowsAtOnceAreBoundedByTheirElements) {

@@ -36,10 +36,10 @@ class Messages : public FolderTest {
 TEST_F(Messages, PathsThatCannotBeRead) {
   put("table.csv", "a,b\n1,2\n");
   EXPECT_EQ(read("tabel.csv"),
-            "no file, folder or shipped data set 'D/tabel.csv'; did you mean 'D/table.csv'?\n"
+            "D/tabel.csv does not exist; did you mean 'D/table.csv'?\n"
             "Shipped data sets: mnist, moons");
   EXPECT_EQ(message_of([] { read_data("mnits"); }),
-            "no file, folder or shipped data set 'mnits'; did you mean 'mnist'?\n"
+            "mnits does not exist; did you mean 'mnist'?\n"
             "Shipped data sets: mnist, moons");
   EXPECT_EQ(message_of([] { read_data("mnits", "shipped"); }),
             "unknown shipped data set 'mnits'; did you mean 'mnist'?\nKnown: mnist, moons");

@@ -3,7 +3,7 @@
 #include <set>
 #include <tuple>
 
-#include "elbo/core/memory.h"
+#include "elbo/core/machine.h"
 #include "elbo/core/metric.h"
 #include "elbo/io/file_rows.h"
 #include "elbo/io/gzip.h"
@@ -263,7 +263,7 @@ RawData read_sparse(const NpzEntries& entries, const std::string& where,
   RawData out;
   SparseParts parts = entries.sparse();
   // Half, for it is held twice while it becomes f32.
-  Array dense = to_dense(parts, where, std::min(max_bytes, memory_left() / 2));
+  Array dense = to_dense(parts, where, std::min(max_bytes, usable_memory() / 2));
   out.notes.push_back(size_note(parts));
   shape_examples(dense.shape, request, where);
   out.kind = fill_examples(out.train, std::move(dense), where, nan_is_missing(options));

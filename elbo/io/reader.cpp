@@ -48,8 +48,8 @@ Path nearest_file(const Path& path) {
   std::string near = nearest_file(path).string();
   if (near.empty()) near = nearest_name(path.string(), shipped_names());
   if (!near.empty()) near = fmt::format("; did you mean '{}'?", near);
-  fail(Code::data, "no file, folder or shipped data set '{}'{}\nShipped data sets: {}",
-       path.string(), near, fmt::join(shipped_names(), ", "));
+  fail(Code::data, "{} does not exist{}\nShipped data sets: {}", path.string(), near,
+       fmt::join(shipped_names(), ", "));
 }
 
 /// A path must exist, be a file or folder, and be readable; a shipped name needs no path.

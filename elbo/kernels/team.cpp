@@ -55,9 +55,8 @@ class Patience {
   int looks_ = kMost;
 };
 
-/// Asks for short turns on the processor, which come as much more often. On a busy machine a member
-/// that waits for its turn holds up all others, and the machine's own turns of milliseconds are
-/// longer than a whole loop. Linux >= 6.12 grants it to anyone; elsewhere nothing happens.
+}  // namespace
+
 void ask_for_short_turns() {
 #if defined(__linux__) && defined(SYS_sched_setattr)
   struct {
@@ -73,10 +72,7 @@ void ask_for_short_turns() {
 #endif
 }
 
-}  // namespace
-
 Team::Team(int members) {
-  if (members > 1) ask_for_short_turns();
   try {
     for (int i = 1; i < members; ++i) threads_.emplace_back([this, i] { serve(i); });
   } catch (const std::system_error& e) {

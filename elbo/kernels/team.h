@@ -9,6 +9,13 @@
 
 namespace elbo {
 
+/// Asks for short turns of this thread, and those it starts, on the processor, which come as much
+/// more often. On a busy machine a member of a team that waits for its turn holds up all others,
+/// and the machine's own turns of milliseconds are longer than a whole loop. Linux >= 6.12 grants
+/// it to anyone; elsewhere nothing happens. A team asks for its own threads; a program that is
+/// mostly loops may for the thread that calls them, which a library must leave as it is.
+void ask_for_short_turns();
+
 /// Threads that share out the turns of loops.
 ///
 /// The caller is member 0 and works too; it waits for turns that others have begun, never for

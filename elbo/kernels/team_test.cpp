@@ -2,6 +2,8 @@
 #include "elbo/kernels/team.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -30,6 +32,23 @@ TEST(Team, TakesEveryTurnOnce) {
     }
   }
 }
+
+#if defined(SYS_sched_getattr)
+/// What the system says of how this thread is scheduled, as bytes.
+std::string schedule() {
+  std::string out(64, '\0');
+  EXPECT_EQ(syscall(SYS_sched_getattr, 0, out.data(), out.size(), 0), 0);
+  return out;
+}
+
+TEST(Team, LeavesItsCallersScheduleAsItIs) {
+  std::string before = schedule();
+  Team team(3);
+  EXPECT_EQ(schedule(), before);
+  team.each(100, [](int, int64_t) {});
+  EXPECT_EQ(schedule(), before);
+}
+#endif
 
 // More than a ticket holds.
 TEST(Team, TakesMillionsOfTurns) {

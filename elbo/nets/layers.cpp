@@ -5,6 +5,7 @@
 
 #include "elbo/core/error.h"
 #include "elbo/tensor/random.h"
+#include "elbo/tensor/shapes_only.h"
 
 namespace elbo {
 namespace {
@@ -28,7 +29,7 @@ constexpr Activation kActivations[] = {
 
 /// U(-bound, bound), drawn by our generator.
 Tensor uniform_within(at::IntArrayRef shape, double bound, Rng& rng) {
-  return uniform(rng, shape).mul_(2 * bound).sub_(bound);
+  return uniform(rng, shape, weight_options()).mul_(2 * bound).sub_(bound);
 }
 
 double weight_bound(const std::string& init, double fan_in, double fan_out) {
@@ -39,7 +40,7 @@ double weight_bound(const std::string& init, double fan_in, double fan_out) {
 
 Tensor first_bias(const std::string& init, int64_t out, double fan_in, Rng& rng) {
   if (init == "fan-in") return uniform_within({out}, 1 / std::sqrt(fan_in), rng);
-  return at::zeros({out});
+  return at::zeros({out}, weight_options());
 }
 
 }  // namespace
@@ -97,11 +98,11 @@ Tensor Conv::forward(const Tensor& x) {
 Norm::Norm(const std::string& which, const std::vector<int64_t>& shape)
     : kind(which), shape_(which == "batch" ? std::vector<int64_t>{shape[0]} : shape) {
   if (kind == "none") return;
-  weight = register_parameter("weight", at::ones(shape_));
-  bias = register_parameter("bias", at::zeros(shape_));
+  weight = register_parameter("weight", at::ones(shape_, weight_options()));
+  bias = register_parameter("bias", at::zeros(shape_, weight_options()));
   if (kind == "batch") {
-    running_mean = register_buffer("running_mean", at::zeros(shape_));
-    running_var = register_buffer("running_var", at::ones(shape_));
+    running_mean = register_buffer("running_mean", at::zeros(shape_, weight_options()));
+    running_var = register_buffer("running_var", at::ones(shape_, weight_options()));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "elbo/prob/normal.h"
+#include "elbo/tensor/shapes_only.h"
 
 namespace elbo {
 namespace {
@@ -27,7 +28,7 @@ class VampPrior : public Prior {
   VampPrior(const VampOptions& options, const PriorContext& context) {
     std::vector<int64_t> shape = {options.components};
     shape.insert(shape.end(), context.shown.begin(), context.shown.end());
-    pseudo_inputs_ = register_parameter("pseudo_inputs", at::zeros(shape));
+    pseudo_inputs_ = register_parameter("pseudo_inputs", at::zeros(shape, weight_options()));
   }
   std::unique_ptr<Distribution> given(const EncodeFn& encode, at::TensorOptions) const override {
     return std::make_unique<Mixture>(encode(pseudo_inputs_));

@@ -64,15 +64,16 @@ class DiagonalPosterior : public Posterior {
 /// the diagonal row by row, so that one clamp serves both posteriors.
 class FullPosterior : public Posterior {
  public:
-  explicit FullPosterior(int64_t latent) : Posterior(latent) {
-    Tensor below = at::tril_indices(latent, latent, -1);
-    place_ = below[0] * latent + below[1];
-  }
+  using Posterior::Posterior;
   int64_t params() const override { return 2 * latent_ + latent_ * (latent_ - 1) / 2; }
   std::string kernel() const override { return "full"; }
   std::unique_ptr<Distribution> given(const Tensor& parameters) const override {
-    auto parts = parameters.split_with_sizes({latent_, latent_, place_.size(0)}, -1);
+    auto parts = parameters.split_with_sizes({latent_, latent_, latent_ * (latent_ - 1) / 2}, -1);
     Tensor diagonal = (0.5 * bounded_log_var(parts[1])).exp();
+    if (!place_.defined()) {  // not before: a model that is a shape alone needs no indices
+      Tensor entry = at::tril_indices(latent_, latent_, -1);
+      place_ = entry[0] * latent_ + entry[1];
+    }
     if (place_.device() != parameters.device()) place_ = place_.to(parameters.device());
     Tensor below = at::zeros({parameters.size(0), latent_ * latent_}, parameters.options())
                        .index_copy(1, place_, parts[2]);

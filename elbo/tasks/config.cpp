@@ -19,8 +19,13 @@ void RunConfig::fields(Fields& f) {
   f.section("train", train);
   f("eval.samples", eval.samples, "importance samples K for the bound L_K; 0 leaves it out",
     at_least(0));
+  f("init", init,
+    "a run or model whose weights training starts from, with its transforms, on which they depend; "
+    "the data have its columns or its shape");
   f("seed", seed, "the number from which all randomness follows", at_least(0));
-  f("threads", threads, "threads to compute with; 0 uses every core", between(0, 1024));
+  f("threads", threads,
+    "threads to compute with, at most 4 to a core; 0 is one for each core that may be used",
+    between(0, 1024));
   f("device", device, "cpu, cuda or cuda:N");
 }
 

@@ -20,6 +20,7 @@ struct RunConfig {
   ObjectiveOptions objective;
   TrainOptions train;
   EvalOptions eval;
+  std::string init;
   int64_t seed = 0;
   int64_t threads = 0;
   std::string device = "cpu";

@@ -15,9 +15,11 @@ constexpr double kStillGaining = 0.01;  // of the whole gain, over the last tent
 
 class Examination {
  public:
-  explicit Examination(const Path& folder) : folder_(folder) {}
+  Examination(const Path& folder, const std::string& moved) : folder_(folder), moved_(moved) {}
 
   std::vector<Finding> run() {
+    ELBO_CHECK(std::filesystem::exists(folder_), Code::usage,
+               "{} does not exist\nName a folder that `elbo train` made.", folder_.string());
     ELBO_CHECK(std::filesystem::is_directory(folder_), Code::usage,
                "{} is no folder\nName one that `elbo train` made.", folder_.string());
     bool readable = try_to([&] { config_ = open_config(folder_); });
@@ -26,7 +28,7 @@ class Examination {
     if (config_) look_at_training();
     if (readable && data_is_the_same()) {
       std::vector<Finding> of_model;
-      try_to([&] { of_model = summarise(folder_, false).findings; });
+      try_to([&] { of_model = summarise(folder_, false, &data_).findings; });
       found_.insert(found_.end(), of_model.begin(), of_model.end());
     }
     sort_findings(found_);
@@ -55,7 +57,7 @@ class Examination {
 
   void look_at_training() {
     if (history_.empty()) {
-      if (!std::filesystem::exists(folder_ / "best")) {
+      if (!std::filesystem::exists(settled_folder(folder_ / "best"))) {
         return say("warn", "no epoch is done yet: elbo resume {}", folder_.string());
       }
       return say("bad", "metrics.jsonl is missing or empty: how training went is not known");
@@ -109,13 +111,15 @@ class Examination {
   }
 
   bool data_is_the_same() {
-    DataSource data;
     auto seed = static_cast<uint64_t>(config_->seed);
-    return try_to([&] { data = open_data(config_->data, seed); }, "warn") &&
-           try_to([&] { check_unchanged(folder_, config_->data.path, data); });
+    move_data(config_->data, moved_);
+    return try_to([&] { data_ = open_data(config_->data, seed); }, "warn") &&
+           try_to([&] { check_unchanged(folder_, config_->data.path, data_); });
   }
 
   Path folder_;
+  std::string moved_;
+  DataSource data_;  // the run's own, once they are open
   std::optional<RunConfig> config_;
   std::optional<Run> opened_;
   std::vector<Value> history_;
@@ -124,6 +128,8 @@ class Examination {
 
 }  // namespace
 
-std::vector<Finding> examine_run(const Path& folder) { return Examination(folder).run(); }
+std::vector<Finding> examine_run(const Path& folder, const std::string& moved) {
+  return Examination(folder, moved).run();
+}
 
 }  // namespace elbo

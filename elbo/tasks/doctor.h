@@ -20,6 +20,7 @@ namespace elbo {
 /// | still improving | warn  | the last epoch is the best, and the last tenth gained over 1 % |
 /// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
 /// | data missing    | warn  | the data cannot be opened, so nothing is measured |
-std::vector<Finding> examine_run(const Path& folder);
+/// `moved`: where the run's data lie now; "" where its configuration says.
+std::vector<Finding> examine_run(const Path& folder, const std::string& moved = "");
 
 }  // namespace elbo

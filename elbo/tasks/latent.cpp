@@ -18,7 +18,12 @@ void DecodeOptions::fields(Fields& f) {
 void SampleOptions::fields(Fields& f) {
   f("count", count, "how many", between(1, 10000000));
   f("temperature", temperature, "scale of the deviations of z from the prior's mean", at_least(0));
-  DecodeOptions::fields(f);
+  f("decode", decode,
+    "what to show of p(x|z): its mean, or a draw from it; auto is a draw of a table, the mean of "
+    "an "
+    "image",
+    {"auto", "mean", "sample"});
+  f("seed", seed, "the number from which all randomness follows", at_least(0));
 }
 
 void EncodeOptions::fields(Fields& f) {
@@ -27,8 +32,10 @@ void EncodeOptions::fields(Fields& f) {
 }
 
 void InterpolateOptions::fields(Fields& f) {
-  f("from", from, "rows to start from; random ones when none are given", at_least(0));
-  f("to", to, "rows to go to, as many", at_least(0));
+  f("from", from,
+    "rows to start from, by their number in the file, from 1; random ones when none are given",
+    at_least(1));
+  f("to", to, "rows to go to, as many", at_least(1));
   f("count", count, "random pairs, when no rows are given", between(1, 100000));
   f("steps", steps, "points on the way, both ends included", between(2, 100000));
   f("path", path, "straight, or along the great circle", {"linear", "spherical"});
@@ -41,7 +48,10 @@ void TraverseOptions::fields(Fields& f) {
   f("count", count, "how many dimensions, when none are given", between(1, 65536));
   f("steps", steps, "values each dimension takes", between(2, 100000));
   f("range", range, "from minus this to plus this, in standard deviations of the prior", above(0));
-  f("row", row, "the example around which to move; -1 moves around the prior's mean", at_least(-1));
+  f("row", row,
+    "the row around which to move, by its number in the file, from 1; -1 moves around the prior's "
+    "mean",
+    at_least(-1));
   DecodeOptions::fields(f);
 }
 
@@ -118,7 +128,10 @@ Samples sample(const Run& run, const SampleOptions& options) {
     out.z = at::cat(run.trained.model->sample_prior(rng, options.count, options.temperature), -1);
     out.z = out.z.to(at::kCPU);
   }
-  out.x = decode(run, out.z, options);
+  DecodeOptions how = options;
+  if (how.decode == "auto") how.decode = run.trained.schema.kind == "table" ? "sample" : "mean";
+  out.x = decode(run, out.z, how);
+  out.decode = how.decode;
   return out;
 }
 
@@ -166,6 +179,7 @@ Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const 
   Batch batch = data.get(rows);
   out.x = batch.x;
   out.mask = batch.mask;
+  out.y = batch.y;
   return out;
 }
 

@@ -33,7 +33,10 @@ struct Noise {
 };
 inline constexpr int64_t kRowsTogether = 500;
 
+/// `decode` may be "auto": draws of tables, means of images, whose pixels' noise hides what they
+/// show.
 struct SampleOptions : DecodeOptions {
+  SampleOptions() { decode = "auto"; }
   int64_t count = 64;
   double temperature = 1;
   void fields(Fields& f);
@@ -41,8 +44,9 @@ struct SampleOptions : DecodeOptions {
 
 /// Draws from the prior, and what they decode to.
 struct Samples {
-  Tensor z;  ///< [n, Z]
-  Tensor x;  ///< [n, event...]
+  Tensor z;            ///< [n, Z]
+  Tensor x;            ///< [n, event...]
+  std::string decode;  ///< "mean" or "sample": what x is
 };
 Samples sample(const Run& run, const SampleOptions& options);
 
@@ -52,6 +56,7 @@ struct Reconstruction {
   Tensor mask;    ///< [n, event...] 1 = observed; undefined when nothing is missing
   Tensor z;       ///< [n, Z] posterior means
   Tensor result;  ///< [n, event...] decoded from z
+  Tensor y;       ///< [n] Batch::y; undefined when unlabelled
 };
 Reconstruction reconstruct(const Run& run, const Dataset& data, std::span<const int64_t> rows,
                            const DecodeOptions& options = {});

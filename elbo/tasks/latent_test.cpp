@@ -63,6 +63,21 @@ TEST(Encode, DoesNotDependOnTheOtherRowsAsked) {
   EXPECT_TRUE(at::allclose(whole[7], encode(o.run, *o.data, one).mean[0], 1e-5, 1e-6));
 }
 
+// Whatever the rows before and beside it, to the last bit: kernels add in a fixed order.
+TEST(Encode, ARowIsTheSameInAnyBatch) {
+  for (const Path& folder : both_runs()) {
+    Opened o(folder);
+    DatasetPtr all = open_for(o.run, "").all;
+    std::vector<int64_t> rows = spaced_rows(all->size(), 0), turned(rows.rbegin(), rows.rend());
+    Codes whole = encode(o.run, *all, rows), other = encode(o.run, *all, turned);
+    EXPECT_TRUE(at::equal(other.mean.flip(0), whole.mean));
+    for (int64_t row : {0, 3, 77}) {
+      std::vector<int64_t> one = {row};
+      EXPECT_TRUE(at::equal(encode(o.run, *all, one).mean[0], whole.mean[row])) << row;
+    }
+  }
+}
+
 TEST(Encode, DrawsHaveThePosteriorsMeanAndDeviation) {
   Opened o(table_run());
   std::vector<int64_t> rows = {0, 1};
@@ -129,9 +144,26 @@ TEST(Sample, TheSameSeedGivesTheSameDrawsAndAnotherOneOthers) {
 TEST(Sample, WithoutTemperatureIsTheDecodedMeanOfThePrior) {
   Opened o(table_run());
   SampleOptions options;
+  options.decode = "mean";
   options.temperature = 0;
   options.count = 3;
   EXPECT_TRUE(at::allclose(sample(o.run, options).x[2], decode(o.run, at::zeros({2}))));
+}
+
+TEST(Sample, DrawsTablesWithTheirNoiseAndShowsTheMeansOfImages) {
+  Opened table(table_run()), pictures(picture_run());
+  SampleOptions options;
+  options.count = 400;
+  options.temperature = 0;  // one z for all: what differs is noise
+  Samples drawn = sample(table.run, options);
+  EXPECT_EQ(drawn.decode, "sample");
+  EXPECT_GT(drawn.x.std(0).min().item<double>(), 0);
+  Samples means = sample(pictures.run, options);
+  EXPECT_EQ(means.decode, "mean");
+  EXPECT_EQ((means.x - means.x[0]).abs().max().item<double>(), 0);
+  options.decode = "mean";
+  EXPECT_EQ(sample(table.run, options).decode, "mean");
+  EXPECT_EQ(sample(table.run, options).x.std(0).max().item<double>(), 0);
 }
 
 TEST(Interpolate, EndsAreTheReconstructionsOfTheRows) {

@@ -2,6 +2,7 @@
 #include "elbo/tasks/output.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "elbo/core/metric.h"
@@ -13,28 +14,47 @@
 namespace elbo {
 namespace {
 
+/// The names of the keys, each unlike all other names of the header.
+std::vector<std::string> key_names(const Output& output, const std::vector<std::string>& columns) {
+  std::vector<std::string> out;
+  auto is_taken = [&](const std::string& name) {
+    return std::find(columns.begin(), columns.end(), name) != columns.end() ||
+           std::find(out.begin(), out.end(), name) != out.end();
+  };
+  for (const TextColumn& key : output.keys) {
+    std::string name = key.name;
+    for (int i = 2; is_taken(name); ++i) name = fmt::format("{}_{}", key.name, i);
+    out.push_back(name);
+  }
+  return out;
+}
+
+/// The shortest digits that give the number back, of f64 where that is what was computed.
+std::string number_text(double value, bool is_double) {
+  if (std::isnan(value)) return "";
+  return is_double ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
+}
+
 std::string encoded_csv(const Output& output, bool with_header) {
   const Tensor& first = output.arrays.at(0).second;
-  int64_t width = first.dim() > 1 ? first.numel() / std::max<int64_t>(first.size(0), 1) : 1;
-  bool named = !output.columns.empty();
-  if (named) width = static_cast<int64_t>(output.columns.size());
-  bool is_f64 = first.scalar_type() == at::kDouble;
+  int64_t rows_first = first.dim() > 0 ? first.size(0) : 1;
+  if (!output.keys.empty()) rows_first = static_cast<int64_t>(output.keys[0].cells.size());
+  std::vector<std::string> columns = output.columns;
+  int64_t width = columns.empty() ? first.numel() / std::max<int64_t>(rows_first, 1)
+                                  : static_cast<int64_t>(columns.size());
+  for (int64_t c = static_cast<int64_t>(columns.size()); c < width; ++c) {
+    columns.push_back(std::to_string(c));
+  }
   Tensor x = first.to(at::kDouble).reshape({-1, width}).contiguous();
-  std::vector<std::string> header = output.columns;
-  for (int64_t c = 0; !named && c < width; ++c) header.push_back(std::to_string(c));
-  bool labelled = static_cast<int64_t>(output.labels.size()) == x.size(0) && x.size(0) > 0;
-  if (labelled) header.push_back(output.label_name.empty() ? "label" : output.label_name);
+  const bool is_double = first.scalar_type() == at::kDouble;
+  std::vector<std::string> header = key_names(output, columns);
+  header.insert(header.end(), columns.begin(), columns.end());
   std::vector<std::vector<std::string>> rows;
   const double* value = x.data_ptr<double>();
   for (int64_t r = 0; r < x.size(0); ++r) {
     std::vector<std::string> row;
-    for (int64_t c = 0; c < width; ++c) {
-      // The fewest digits that give the number of its type again.
-      row.push_back(is_f64 ? fmt::format("{}", *value)
-                           : fmt::format("{}", static_cast<float>(*value)));
-      ++value;
-    }
-    if (labelled) row.push_back(output.labels[static_cast<size_t>(r)]);
+    for (const TextColumn& key : output.keys) row.push_back(key.cells.at(static_cast<size_t>(r)));
+    for (int64_t c = 0; c < width; ++c) row.push_back(number_text(*value++, is_double));
     rows.push_back(std::move(row));
   }
   return encode_csv(with_header ? header : std::vector<std::string>{}, rows);

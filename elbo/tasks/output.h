@@ -16,13 +16,18 @@ namespace elbo {
 /// |------|-------|
 /// | .npy | the first array |
 /// | .npz | all arrays |
-/// | .csv | the first array as rows [N, D] under `columns`, then `labels` |
+/// | .csv | `keys`, then the first array as rows [N, D] under `columns` |
 /// | .png | the picture |
+struct TextColumn {
+  std::string name;
+  std::vector<std::string> cells;  ///< [N]
+};
 struct Output {
   NamedTensors arrays;               ///< the main one first
   std::vector<std::string> columns;  ///< D names, or empty: 0, 1, ...
-  std::string label_name;            ///< of the labels' column
-  std::vector<std::string> labels;   ///< N, or empty
+  /// What says which example a row is. One called like a column of numbers, or like a key before
+  /// it, is written as "name_2".
+  std::vector<TextColumn> keys;
   Array picture{DType::u8, {}, {}};  ///< u8 [H, W, C]; empty when the result cannot be seen
 };
 

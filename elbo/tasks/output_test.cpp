@@ -13,7 +13,10 @@ namespace {
 
 Output latents() {
   Tensor z = at::tensor({0.1, -2.5, 3.0, 1e-7, 5.0, -6.0}, at::kFloat).view({3, 2});
-  return {{{"mean", z}, {"sd", z.abs()}}, {"z0", "z1"}, "kind", {"a", "b,c", "d"}, {}};
+  return {{{"mean", z}, {"sd", z.abs()}},
+          {"z0", "z1"},
+          {{"row", {"7", "9", "8"}}, {"kind", {"a", "b,c", "d"}}},
+          {}};
 }
 
 TEST(Output, NumbersComeBackExactlyFromEveryFormat) {
@@ -45,7 +48,7 @@ TEST(Output, PartsMakeTheWhole) {
       for (int64_t row = 0; row < 3; ++row) {
         Output part = whole;
         for (auto& [array, tensor] : part.arrays) tensor = tensor.narrow(0, row, 1);
-        part.labels = {whole.labels[size_t(row)]};
+        for (TextColumn& key : part.keys) key.cells = {key.cells[size_t(row)]};
         EXPECT_EQ(read_text(path), expected) << "nothing is there before the end";
         writer.add(part);
       }
@@ -81,7 +84,27 @@ TEST(Output, NeverOverwritesUnlessForced) {
   }
   EXPECT_EQ(read_text(path), "mine\n");
   write_output(path, latents(), true);
-  EXPECT_TRUE(read_text(path).starts_with("z0,z1,kind\n0.1,-2.5,a\n3,1e-07,\"b,c\"\n"));
+  EXPECT_TRUE(read_text(path).starts_with("row,kind,z0,z1\n7,a,0.1,-2.5\n9,\"b,c\",3,1e-07\n"));
+}
+
+TEST(Output, KeysCalledLikeColumnsAreNumbered) {
+  Output out = latents();
+  out.columns = {"row", "kind_2"};
+  Path path = test_folder() / "clash.csv";
+  write_output(path, out, true);
+  EXPECT_TRUE(read_text(path).starts_with("row_2,kind,row,kind_2\n")) << read_text(path);
+  out.keys = {{"id", {"a", "b", "c"}}, {"id", {"d", "e", "f"}}};
+  write_output(path, out, true);
+  EXPECT_TRUE(read_text(path).starts_with("id,id_2,row,kind_2\na,d,")) << read_text(path);
+}
+
+TEST(Output, KeepsTheDigitsOfDoublesAndLeavesNumbersThatAreNotThereOut) {
+  Output out;
+  out.arrays = {{"x", at::tensor({1700000000.125, 1e-20, 0.1, NAN}, at::kDouble).view({2, 2})}};
+  out.columns = {"a", "b"};
+  Path path = test_folder() / "doubles.csv";
+  write_output(path, out, true);
+  EXPECT_EQ(read_text(path), "a,b\n1700000000.125,1e-20\n0.1,\n");
 }
 
 TEST(Output, RefusesUnknownFormatsAndPicturesOfTables) {

@@ -6,23 +6,57 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
+#include <array>
+#include <optional>
 
+#include "elbo/core/machine.h"
+#include "elbo/core/metric.h"
 #include "elbo/nets/network.h"
 #include "elbo/tensor/convert.h"
 #include "elbo/tensor/threads.h"
+#include "elbo/train/footprint.h"
 
 namespace elbo {
 
+namespace {
+
+constexpr int64_t kThreadsToACore = 4;
+
+}  // namespace
+
+void check_threads(int64_t threads) {
+  int64_t cores = usable_cores();
+  ELBO_CHECK(
+      threads <= kThreadsToACore * cores, Code::usage,
+      "threads: {} asked for, but {} may be used here\nAsk for at most {}, or for 0: one for "
+      "each core.",
+      threads, counted(cores, "core"), kThreadsToACore * cores);
+}
+
 int64_t set_threads(int64_t threads) {
-  auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  int64_t used = threads > 0 ? threads : cores;
+  int64_t cores = usable_cores();
+  int64_t used = threads > 0 ? std::min(threads, kThreadsToACore * cores) : cores;
   at::set_num_threads(static_cast<int>(used));
   let_idle_threads_sleep();
   return used;
 }
 
 namespace {
+
+void check_shape(const DataSource& data, const std::string& path, const Schema& model) {
+  ELBO_CHECK(data.schema.shape == model.shape, Code::data, "{}: {}, but the model takes {}", path,
+             data.schema.shape_text(), model.shape_text());
+}
+
+/// The threads of a run on this machine, which may have fewer cores than where it began.
+int64_t threads_here(int64_t threads, TrainListener* listener) {
+  int64_t most = kThreadsToACore * usable_cores();
+  if (threads > most && listener) {
+    listener->on_note(
+        fmt::format("the run had {} threads; here it goes on with {}", threads, most));
+  }
+  return std::min(threads, most);
+}
 
 /// What an autoencoder can be measured by and watched for: it has no density q(z|x) and no KL.
 void settle_for_autoencoder(ResolvedConfig& resolved) {
@@ -75,6 +109,47 @@ bool has_variation(const Dataset& data) {
   return varies;
 }
 
+Value parts_value(const std::vector<Part>& parts) {
+  Value::List out;
+  for (const Part& part : parts) out.push_back(part.to_value());
+  return out;
+}
+
+/// What a run to start from decides, in the place of what would suit the data.
+ConfigLayer layer_of(const TrainedModel& first, const std::string& init, Value& suggested) {
+  suggested.erase("model");
+  if (Value* data = suggested.find("data")) data->erase("transform");
+  ConfigLayer out{"run " + init, Value::table()};
+  out.values["model"] = write_options(first.options);
+  out.values["data"]["transform"] = parts_value(first.pipeline->parts());
+  return out;
+}
+
+/// Throws Error(Code::usage) where another model or other transforms are asked for.
+void check_same_model(const TrainedModel& first, const RunConfig& config) {
+  auto check = [&](const std::string& key, const Value& asked, const Value& there) {
+    ELBO_CHECK(asked == there, Code::usage,
+               "{}: {} is asked for, but the weights of {} are those of {}\nLeave it out, or train "
+               "without init.",
+               key, to_toml_inline(asked), config.init, to_toml_inline(there));
+  };
+  const Value asked = write_options(config.model), all = write_options(first.options);
+  for (const auto& [key, there] : all.as_table()) check("model." + key, asked.at(key), there);
+  check("data.transform", parts_value(config.data.transform), parts_value(first.pipeline->parts()));
+}
+
+/// A new model, and a pipeline fitted to the training split.
+TrainedModel make_fresh(const RunConfig& config, const DataSource& data) {
+  TrainedModel out;
+  out.options = config.model;
+  out.schema = data.schema;
+  out.pipeline = std::make_shared<Pipeline>(config.data.transform, data.schema);
+  out.pipeline->fit(*data.train);
+  Rng rng(static_cast<uint64_t>(config.seed), "model/init");
+  out.model = make_model(config.model, data.schema, rng);
+  return out;
+}
+
 }  // namespace
 
 namespace {
@@ -104,14 +179,23 @@ void check_trainable(const Plan& plan) {
 Plan make_plan(const std::vector<ConfigLayer>& layers) {
   Plan plan;
   RunConfig asked = resolve(layers).config;
+  check_threads(asked.threads);
   set_threads(asked.threads);
-  plan.data = open_data(asked.data, static_cast<uint64_t>(asked.seed));
+  std::optional<TrainedModel> first;
+  if (!asked.init.empty()) first = open_run(asked.init).trained;
+  plan.data =
+      open_data(asked.data, static_cast<uint64_t>(asked.seed), first ? &first->schema : nullptr);
   Value upper = Value::table();
   for (const ConfigLayer& layer : layers) upper = merge(upper, layer.values);
   std::vector<ConfigLayer> all = {suggest(plan.data.schema, *plan.data.train, upper, plan.why)};
   if (std::any_of(layers.begin(), layers.end(), is_preset)) {
     keep_data_options(all[0].values);
     plan.why.clear();
+  }
+  if (first) {
+    check_shape(plan.data, asked.data.path, first->schema);
+    plan.why = {fmt::format("weights and transforms of {}, on which they depend", asked.init)};
+    all.push_back(layer_of(*first, asked.init, all[0].values));
   }
   all.insert(all.end(), layers.begin(), layers.end());
   plan.resolved = resolve(all);
@@ -130,12 +214,19 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
                     counted(rows, "row")));
   }
 
-  plan.fresh.options = config.model;
-  plan.fresh.schema = plan.data.schema;
-  plan.fresh.pipeline = std::make_shared<Pipeline>(config.data.transform, plan.data.schema);
-  plan.fresh.pipeline->fit(*plan.data.train);
-  Rng rng(static_cast<uint64_t>(config.seed), "model/init");
-  plan.fresh.model = make_model(config.model, plan.data.schema, rng);
+  if (parse_device(config.device).is_cpu()) {
+    check_footprint(
+        footprint_of(config.model, config.objective, config.train, schema, plan.data.train->size()),
+        static_cast<double>(usable_memory()));
+  }
+  if (first) {
+    check_same_model(*first, config);
+    plan.fresh = *first;
+    plan.fresh.schema = schema;
+    plan.fresh.metrics = Value::table();
+  } else {
+    plan.fresh = make_fresh(config, plan.data);
+  }
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
   plan.fresh.model->to(parse_device(config.device));
   settle_for_bound(plan.resolved);
@@ -174,7 +265,8 @@ TrainContext context_of(const Plan& plan, const Path& folder, TrainListener* lis
         return held_out_terms(m, p, d, samples);
       },
       listener,
-      stop};
+      stop,
+      !config.init.empty()};
 }
 
 Value run_description(const Plan& plan) {
@@ -188,6 +280,7 @@ Value run_description(const Plan& plan) {
   out["host"] = host;
   out["threads"] = static_cast<int64_t>(at::get_num_threads());
   out["seed"] = plan.resolved.config.seed;
+  if (!plan.resolved.config.init.empty()) out["init"] = plan.resolved.config.init;
   out["data"]["format"] = plan.data.format;
   out["data"]["sha256"] = plan.data.fingerprint;
   out["data"]["train"] = plan.data.train->size();
@@ -197,6 +290,8 @@ Value run_description(const Plan& plan) {
   Value::List columns;
   for (const ColumnReport& column : plan.data.column_reports) columns.push_back(column.to_value());
   out["data"]["columns"] = columns;
+  const std::array<int64_t, 1> first = {0};
+  out["data"]["has_missing"] = plan.data.train->get_stored(first).mask.defined();
   return out;
 }
 
@@ -208,6 +303,8 @@ Value stored_values(const Plan& plan) {
   } else {
     out["data"]["path"] = std::filesystem::absolute(plan.resolved.config.data.path).string();
   }
+  const std::string& init = plan.resolved.config.init;
+  if (!init.empty()) out["init"] = std::filesystem::absolute(init).string();
   return out;
 }
 
@@ -220,6 +317,10 @@ RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
   bool made_parent = !std::filesystem::exists(parent);
   Path folder = make_unique_folder(parent, name).lexically_normal();
   FolderLock lock(folder);
+  if (listener && folder.filename() != name) {
+    listener->on_note(fmt::format("{} is there already: this run is written to {}",
+                                  (parent / name).lexically_normal().string(), folder.string()));
+  }
   try {
     write_file(folder / "run.json", to_json(run_description(plan), 2) + "\n");
     write_file(folder / "config.toml", to_toml(values));
@@ -240,6 +341,8 @@ namespace {
 
 Value config_values(const Path& folder) {
   Path config = folder / "config.toml";
+  ELBO_CHECK(std::filesystem::exists(folder), Code::usage,
+             "{} does not exist\nName a folder that `elbo train` made.", folder.string());
   ELBO_CHECK(std::filesystem::exists(config), Code::usage,
              "{} is no run folder: it has no config.toml\nName a folder that `elbo train` made.",
              folder.string());
@@ -263,13 +366,47 @@ RunConfig open_config(const Path& folder) {
   return read_options<RunConfig>(config_values(folder), (folder / "config.toml").string());
 }
 
-RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop) {
-  Value config = config_values(folder);
+namespace {
+
+/// The configuration with what is asked of a resumed run.
+Value with_options(Value config, const ResumeOptions& asked, const std::string& where) {
+  if (asked.epochs > 0) config["train"]["epochs"] = asked.epochs;
+  if (asked.patience >= 0) config["train"]["patience"] = asked.patience;
+  if (asked.data.empty()) return config;
+  DataOptions moved = read_options<RunConfig>(config, where).data;
+  move_data(moved, asked.data);
+  config["data"]["path"] = std::filesystem::absolute(moved.path).string();
+  config["data"]["reader"] = moved.reader.to_value();
+  return config;
+}
+
+void check_epochs(const Path& last, int64_t asked) {
+  Path file = last / "state.json";
+  Value state = parse_json(read_text(file), file.string(), Code::model);
+  const Value* done = state.find_path("progress.epoch");
+  ELBO_CHECK(!done || !done->is_integer() || done->as_integer() < asked, Code::usage,
+             "epochs: {} in all are asked for, but {} are done\nAsk for more than that.", asked,
+             done->as_integer());
+}
+
+}  // namespace
+
+RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop,
+                     const ResumeOptions& asked) {
+  const std::string where = (folder / "config.toml").string();
+  const Value before = config_values(folder);
   FolderLock lock(folder);
-  Plan plan = make_plan({{(folder / "config.toml").string(), config}});
+  for (const char* name : {"best", "last"}) recover_folder(folder / name);
+  const bool has_checkpoint = std::filesystem::exists(folder / "last");
+  const Value config = with_options(before, asked, where);
+  Value planned = config;
+  if (has_checkpoint) planned.erase("init");  // the checkpoint has the weights
+  planned["threads"] = threads_here(read_options<RunConfig>(config, where).threads, listener);
+  Plan plan = make_plan({{where, planned}});
   check_unchanged(folder, plan.resolved.config.data.path, plan.data);
+  if (has_checkpoint && asked.epochs > 0) check_epochs(folder / "last", asked.epochs);
+  if (config != before) write_file(folder / "config.toml", to_toml(config));
   TrainContext context = context_of(plan, folder, listener, stop);
-  bool has_checkpoint = std::filesystem::exists(folder / "last");
   return {folder, train(context, has_checkpoint), plan.data};
 }
 
@@ -281,10 +418,13 @@ void check_unchanged(const Path& folder, const std::string& path, const DataSour
 }
 
 Run open_run(const Path& folder) {
+  ELBO_CHECK(std::filesystem::exists(folder), Code::model,
+             "{} does not exist\nName a run folder that `elbo train` made, or a model folder.",
+             folder.string());
   Run out{folder, {}, {}};
   if (std::filesystem::exists(folder / "config.toml")) out.config = open_config(folder);
   for (const char* name : {"best", "last", "."}) {
-    Path candidate = folder / name;
+    Path candidate = settled_folder(folder / name);
     if (!std::filesystem::exists(candidate / "model.json")) continue;
     out.trained = read_model(candidate);
     return out;
@@ -330,10 +470,14 @@ DataSource open_for(const Run& run, const std::string& path) {
   const Schema* model = is_own ? nullptr : &run.trained.schema;
   DataSource data = open_data(options, static_cast<uint64_t>(run.config.seed), model);
   if (is_own) check_unchanged(run.folder, options.path, data);
-  ELBO_CHECK(data.schema.shape == run.trained.schema.shape, Code::data,
-             "{}: {}, but the model takes {}", options.path, data.schema.shape_text(),
-             run.trained.schema.shape_text());
+  check_shape(data, options.path, run.trained.schema);
   return data;
+}
+
+void move_data(DataOptions& options, const std::string& path) {
+  if (path.empty()) return;
+  options.path = path;
+  if (options.reader.type == "shipped") options.reader = "auto";
 }
 
 }  // namespace elbo

@@ -18,7 +18,10 @@ struct Plan {
 };
 
 /// Opens the data and decides what the layers leave open. `layers` are those above the data's:
-/// preset, file, environment, command line.
+/// preset, file, environment, command line. Where they name a run to start from (init), its model
+/// and its fitted transforms are taken as they are; the layers may not ask for others. Throws
+/// Error(Code::resource) where training would take more memory than there is (footprint_of), before
+/// it is taken.
 Plan make_plan(const std::vector<ConfigLayer>& layers);
 
 /// Throws Error(Code::data) where there is nothing to learn: one row, or rows that are all the
@@ -37,9 +40,20 @@ struct RunResult {
 RunResult train_run(Plan& plan, const Path& parent, const std::string& name,
                     TrainListener* listener, const std::atomic<bool>* stop);
 
-/// Takes up a run where its last checkpoint left it. Throws Error(Code::usage) when the folder is
-/// no run or another process trains it, Error(Code::data) when the data has changed.
-RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop);
+/// What a resumed run does otherwise than its config.toml says, which then says so too.
+struct ResumeOptions {
+  int64_t epochs = 0;     ///< in all; 0: as it says
+  int64_t patience = -1;  ///< -1: as it says
+  std::string data;       ///< where the data lie now; "": where it says
+};
+
+/// Takes up a run where its last checkpoint left it, also a finished one where `epochs` asks for
+/// more. Schedules are over the epochs there are in all: with more of them, the learning rate goes
+/// on from where a run of that many would be, which under `cosine` is more than where it ended.
+/// Throws Error(Code::usage) when the folder is no run, another process trains it, or so many
+/// epochs are done already, Error(Code::data) when the data has changed.
+RunResult resume_run(const Path& folder, TrainListener* listener, const std::atomic<bool>* stop,
+                     const ResumeOptions& options = {});
 
 /// The configuration of a run folder. Throws Error(Code::usage) when the folder is no run.
 RunConfig open_config(const Path& folder);
@@ -68,11 +82,17 @@ bool is_own_data(const Run& run, const std::string& path);
 /// are not those the model takes.
 DataSource open_for(const Run& run, const std::string& path);
 
+/// Has a run's own data looked for elsewhere; "" leaves them where they were.
+void move_data(DataOptions& options, const std::string& path);
+
 /// Throws Error(Code::data) unless the data is what the run in the folder began with.
 void check_unchanged(const Path& folder, const std::string& path, const DataSource& data);
 
-/// Sets the number of threads LibTorch computes with and returns it; 0 takes every core. They sleep
-/// when idle.
+/// Sets the number of threads LibTorch computes with and returns it: what is asked, at most 4 to a
+/// core; 0 takes one for each core that may be used (usable_cores). They sleep when idle.
 int64_t set_threads(int64_t threads);
+
+/// Throws Error(Code::usage) for more threads than set_threads would set.
+void check_threads(int64_t threads);
 
 }  // namespace elbo

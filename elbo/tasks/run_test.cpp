@@ -373,6 +373,202 @@ TEST(OpenConfig, ColumnsThatTheReaderLeftOutAreTheDatas) {
   EXPECT_EQ(open_config(folder).data.drop, std::vector<std::string>{"a"});
 }
 
+/// The weights of a model folder, byte by byte.
+std::string weights_of(const Path& model) { return sha256(read_file(model / "model.safetensors")); }
+
+constexpr const char* kConstant = "data.target = 'kind'\ntrain.lr_schedule = 'constant'\n";
+
+// With schedules that do not look at the end, 4 epochs and 4 more are 8.
+TEST(Resume, WithMoreEpochsGoesOnWithAFinishedRun) {
+  Path whole = train_tiny("eight", table_file(), std::string(kConstant) + "train.epochs = 8");
+  Path run = train_tiny("four", table_file(), kConstant);
+  RunResult result = resume_run(run, nullptr, nullptr, {.epochs = 8});
+  EXPECT_EQ(result.ending, Ending::finished);
+  EXPECT_EQ(open_config(run).train.epochs, 8);
+  for (const char* model : {"best", "last"}) {
+    EXPECT_EQ(weights_of(run / model), weights_of(whole / model)) << model;
+  }
+}
+
+TEST(Resume, RefusesEpochsThatAreDoneAndLeavesTheRunAsItWas) {
+  Path run = train_tiny("done", table_file(), kConstant);
+  std::string before = folder_hash(run);
+  for (int64_t epochs : {1, 3, 4}) {
+    EXPECT_EQ(
+        error_of([&] { resume_run(run, nullptr, nullptr, {.epochs = epochs}); }),
+        fmt::format("usage: epochs: {} in all are asked for, but 4 are done\nAsk for more than "
+                    "that.",
+                    epochs));
+  }
+  EXPECT_EQ(folder_hash(run), before);
+}
+
+TEST(Resume, PatienceMayBeLiftedWhereItEndedARun) {
+  Path run = train_tiny("patient", table_file(),
+                        "data.target = 'kind'\ntrain.epochs = 300\ntrain.patience = 1\n"
+                        "train.lr = 0.2");
+  int64_t done = 0;
+  auto epochs_done = [&] {
+    Value state = parse_json(read_text(run / "last" / "state.json"), "");
+    return state.find_path("progress.epoch")->as_integer();
+  };
+  done = epochs_done();
+  ASSERT_LT(done, 300) << "patience ran out";
+  resume_run(run, nullptr, nullptr, {.epochs = done + 2, .patience = 0});
+  EXPECT_EQ(epochs_done(), done + 2);
+  EXPECT_EQ(open_config(run).train.patience, 0);
+}
+
+TEST(Resume, FindsDataThatMovedAndRemembersThePlace) {
+  Path here = put("resume-here.csv", rows_of({"a", "b"}, 60)), there = test_folder() / "there.csv";
+  Path run = train_tiny("resume-moved", here);
+  std::filesystem::rename(here, there);
+  EXPECT_THROW(resume_run(run, nullptr, nullptr), Error);
+  resume_run(run, nullptr, nullptr, {.data = there.string()});
+  EXPECT_EQ(open_config(run).data.path, there.string());
+  EXPECT_NO_THROW(open_for(open_run(run), ""));
+  Path other = put("resume-other.csv", rows_of({"a", "b"}, 61));
+  EXPECT_TRUE(error_of([&] {
+                resume_run(run, nullptr, nullptr, {.data = other.string()});
+              }).starts_with("data: "));
+  EXPECT_EQ(open_config(run).data.path, there.string());
+}
+
+TEST(Resume, FindsACheckpointThatWaitsForItsPlace) {
+  Path run = train_tiny("waiting", table_file(), kConstant);
+  std::string best = weights_of(run / "best");
+  for (const char* name : {"best", "last"}) {
+    std::filesystem::rename(run / name, run / (std::string(name) + ".tmp-next"));
+  }
+  EXPECT_TRUE(open_run(run).trained.metrics.find("neg_elbo")) << "best, which comes before last";
+  resume_run(run, nullptr, nullptr);
+  EXPECT_EQ(weights_of(run / "best"), best);
+  EXPECT_FALSE(std::filesystem::exists(run / "last.tmp-next"));
+}
+
+/// 240 rows of the columns of table_file() in another order, elsewhere.
+Path shifted_file() {
+  Rng rng(8, "shifted");
+  std::string text = "kind,height,width\n";
+  for (int i = 0; i < 240; ++i) {
+    double width = 700 + 60 * rng.uniform();
+    text += fmt::format("{},{:.4f},{:.3f}\n", i % 2 ? "big" : "small", 0.01 * width, width);
+  }
+  return put("shifted.csv", text);
+}
+
+std::string init_of(const Path& run) { return fmt::format("init = '{}'\n", run.string()); }
+
+Plan init_plan(const Path& run, const Path& data, const std::string& more = "") {
+  return plan_of(fmt::format("data.path = '{}'\n{}{}", data.string(), init_of(run), more));
+}
+
+TEST(Init, StartsFromTheWeightsAndTransformsOfARun) {
+  Plan plan = init_plan(table_run(), shifted_file());
+  TrainedModel first = open_run(table_run()).trained;
+  auto same = [](const torch::nn::Module& a, const torch::nn::Module& b) {
+    NamedTensors x = state_of(a), y = state_of(b);
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                      [](auto& p, auto& q) { return at::equal(p.second, q.second); });
+  };
+  EXPECT_TRUE(same(*plan.fresh.model, *first.model));
+  EXPECT_TRUE(same(*plan.fresh.pipeline, *first.pipeline)) << "not fitted to the new data";
+  EXPECT_EQ(plan.data.schema.columns, first.schema.columns) << "in the model's order";
+  EXPECT_EQ(write_options(plan.fresh.options), write_options(first.options));
+  EXPECT_TRUE(has(plan.why, "on which they depend"));
+}
+
+// A rate of next to nothing leaves the weights where they start.
+TEST(Init, TrainingMakesNothingOfTheNewData) {
+  Path run = train_tiny("init-still", shifted_file(),
+                        "data.target = 'kind'\n" + init_of(table_run()) + "train.lr = 1e-30");
+  TrainedModel first = open_run(table_run()).trained, now = open_run(run).trained;
+  NamedTensors a = state_of(*first.model), b = state_of(*now.model);
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_TRUE(at::allclose(a[i].second, b[i].second, 1e-6, 1e-7)) << a[i].first;
+  }
+  EXPECT_EQ(open_config(run).init, table_run().string());
+  EXPECT_EQ(parse_json(read_text(run / "run.json"), "").at("init").as_string(),
+            table_run().string());
+}
+
+TEST(Init, TheRunMayGoOnceACheckpointHasItsWeights) {
+  Path first = train_tiny("init-first", table_file(), "data.target = 'kind'");
+  Path run = train_tiny("init-then", shifted_file(), "data.target = 'kind'\n" + init_of(first));
+  std::filesystem::remove_all(first);
+  EXPECT_EQ(resume_run(run, nullptr, nullptr, {.epochs = 6}).ending, Ending::finished);
+}
+
+TEST(Init, RefusesAnotherModelOtherTransformsAndOtherData) {
+  std::string run = table_run().string();
+  EXPECT_EQ(
+      error_of([&] { init_plan(table_run(), table_file(), "model.latent = 5"); }),
+      fmt::format("usage: model.latent: 5 is asked for, but the weights of {} are those of 2\n"
+                  "Leave it out, or train without init.",
+                  run));
+  EXPECT_NO_THROW(init_plan(table_run(), table_file(), "model.latent = 2"));
+  for (const char* more : {"model.encoder = { type = 'mlp', sizes = [16, 16] }",
+                           "model.posterior = 'full'", "data.transform = ['min-max']"}) {
+    EXPECT_TRUE(
+        error_of([&] { init_plan(table_run(), table_file(), more); }).starts_with("usage: "))
+        << more;
+  }
+  EXPECT_THROW(init_plan(table_run(), put("init-other.csv", rows_of({"a", "b"}, 60))), Error);
+  EXPECT_THROW(init_plan(table_run(), picture_file()), Error);
+  EXPECT_THROW(init_plan(test_folder() / "nowhere", table_file()), Error);
+}
+
+/// What a run says on its way.
+class Notes : public TrainListener {
+ public:
+  void on_note(const std::string& text) override { lines.push_back(text); }
+  std::vector<std::string> lines;
+};
+
+TEST(TrainRun, SaysWhereItWritesWhereTheNameIsTaken) {
+  Plan plan = plan_of("data.path = 'moons'\ntrain.epochs = 1\nthreads = 1");
+  Path parent = test_folder() / "names";
+  Notes first, second;
+  train_run(plan, parent, "m", &first, nullptr);
+  EXPECT_TRUE(first.lines.empty());
+  Path folder = train_run(plan, parent, "m", &second, nullptr).folder;
+  EXPECT_EQ(second.lines,
+            (std::vector<std::string>{fmt::format("{} is there already: this run is written to {}",
+                                                  (parent / "m").string(), folder.string())}));
+}
+
+TEST(MakePlan, RefusesWhatDoesNotFitIntoMemoryBeforeItIsTaken) {
+  for (const char* model :
+       {"model.posterior = 'full'\nmodel.latent = 65536",
+        "model.encoder = { type = 'mlp', sizes = [65536, 65536, 65536, 65536, 65536, 65536] }"}) {
+    std::string error = error_of([&] { plan_of(fmt::format("data.path = 'moons'\n{}", model)); });
+    EXPECT_TRUE(error.starts_with("resource: training would take about ")) << error;
+  }
+}
+
+TEST(MakePlan, RefusesMoreThreadsThanFourToACore) {
+  EXPECT_TRUE(error_of([] {
+                plan_of("data.path = 'moons'\nthreads = 1024");
+              }).starts_with("usage: threads: 1024 asked for, but "));
+  EXPECT_NO_THROW(check_threads(0));
+  EXPECT_NO_THROW(check_threads(4));
+}
+
+// A run from a larger machine can be used, and goes on, with what there is here.
+TEST(OpenConfig, MoreThreadsThanThisMachineHasAreNoFault) {
+  Path run = train_tiny("threads", table_file(), kConstant);
+  std::string config = read_text(run / "config.toml");
+  config.replace(config.find("threads = 1"), 11, "threads = 1000");
+  write_file(run / "config.toml", config);
+  EXPECT_LE(set_threads(open_config(run).threads), 4000);
+  set_threads(1);
+  Notes notes;
+  EXPECT_EQ(resume_run(run, &notes, nullptr, {.epochs = 5}).ending, Ending::finished);
+  EXPECT_TRUE(has(notes.lines, "the run had 1000 threads; here it goes on with"));
+  EXPECT_EQ(open_config(run).threads, 1000);
+}
+
 TEST(SetThreads, LetsIdleThreadsSleep) {
   testing::Threads restored(1);
   EXPECT_EQ(set_threads(2), 2);

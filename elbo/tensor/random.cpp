@@ -61,6 +61,7 @@ std::span<float> row_of(const Tensor& t, int64_t b) {
 Tensor normal(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
   at::NoGradGuard no_grad;
   Tensor out = at::empty(shape, options);
+  if (out.is_meta()) return out;
   if (!out.is_cpu()) return out.normal_(0, 1, generator_on(out.device(), rng));
   fill_on_cpu(out, [&](std::span<float> drawn) { rng.normal(drawn); });
   return out;
@@ -69,6 +70,7 @@ Tensor normal(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
 Tensor uniform(Rng& rng, at::IntArrayRef shape, at::TensorOptions options) {
   at::NoGradGuard no_grad;
   Tensor out = at::empty(shape, options);
+  if (out.is_meta()) return out;
   if (!out.is_cpu()) return out.uniform_(0, 1, generator_on(out.device(), rng));
   fill_on_cpu(out, [&](std::span<float> drawn) { rng.uniform(drawn); });
   return out;

@@ -16,11 +16,10 @@ NamedTensors state_of(const torch::nn::Module& module) {
   return out;
 }
 
-void load_state(torch::nn::Module& module, const NamedTensors& tensors, std::string_view where) {
-  at::NoGradGuard no_grad;
-  NamedTensors own = state_of(module);
+void check_state(const torch::nn::Module& module, const NamedTensors& tensors,
+                 std::string_view where) {
   std::map<std::string, Tensor> given(tensors.begin(), tensors.end());
-  for (auto& [name, target] : own) {
+  for (const auto& [name, target] : state_of(module)) {
     auto it = given.find(name);
     ELBO_CHECK(it != given.end(), Code::model, "{}: the tensor '{}' is missing", where, name);
     const Tensor& source = it->second;
@@ -31,15 +30,24 @@ void load_state(torch::nn::Module& module, const NamedTensors& tensors, std::str
     ELBO_CHECK(is_wider || source.scalar_type() == target.scalar_type(), Code::model,
                "{}: the tensor '{}' holds {}, the architecture wants {}", where, name,
                c10::toString(source.scalar_type()), c10::toString(target.scalar_type()));
+    given.erase(it);
+  }
+  ELBO_CHECK(given.empty(), Code::model, "{}: the tensor '{}' has no place in the architecture",
+             where, given.begin()->first);
+}
+
+void load_state(torch::nn::Module& module, const NamedTensors& tensors, std::string_view where) {
+  at::NoGradGuard no_grad;
+  check_state(module, tensors, where);
+  std::map<std::string, Tensor> given(tensors.begin(), tensors.end());
+  for (auto& [name, target] : state_of(module)) {
+    const Tensor& source = given.at(name);
     std::string place =
         source.is_floating_point() ? first_place(source.isfinite().logical_not()) : "";
     ELBO_CHECK(place.empty(), Code::model, "{}: the tensor '{}' is not finite at {}", where, name,
                place);
     target.copy_(source);
-    given.erase(it);
   }
-  ELBO_CHECK(given.empty(), Code::model, "{}: the tensor '{}' has no place in the architecture",
-             where, given.begin()->first);
 }
 
 Bytes encode_tensors(const NamedTensors& tensors) {

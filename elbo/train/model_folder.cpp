@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/train/model_folder.h"
 
-#include <algorithm>
+#include "elbo/tensor/shapes_only.h"
 
 namespace elbo {
 namespace {
@@ -54,31 +54,22 @@ auto reading(const Path& file, Read read) {
   }
 }
 
-int64_t largest_integer(const Value& value) {
-  int64_t out = 0;
-  if (value.is_integer()) out = value.as_integer();
-  if (value.is_list()) {
-    for (const Value& item : value.as_list()) out = std::max(out, largest_integer(item));
-  }
-  if (value.is_table()) {
-    for (const auto& [key, item] : value.as_table()) out = std::max(out, largest_integer(item));
-  }
-  return out;
-}
-
-/// Refuses sizes that the tensors cannot bear out before anything of those sizes is made: n units
-/// have n weights at least, and no network shrinks an example more than a thousandfold unweighted.
-void check_plausible(const Value& model, const Schema& schema, const NamedTensors& tensors) {
+/// Refuses sizes that the tensors do not bear out before anything of those sizes is made: the model
+/// as a shape alone has their shapes, and no network shrinks an example more than a thousandfold
+/// unweighted.
+void check_plausible(const TrainedModel& described, const NamedTensors& tensors,
+                     const std::string& where) {
   int64_t stored = 1;
   for (const auto& [name, tensor] : tensors) stored += tensor.numel();
-  int64_t largest = largest_integer(model);
-  ELBO_CHECK(largest <= stored, Code::model,
-             "an option is {}, more than the {} numbers stored can make true", largest, stored);
   double size = 1;
-  for (int64_t d : schema.shape) size *= static_cast<double>(d);
+  for (int64_t d : described.schema.shape) size *= static_cast<double>(d);
   ELBO_CHECK(size <= 1024.0 * static_cast<double>(stored), Code::model,
              "an example of {:g} elements, more than the {} numbers stored can make true", size,
              stored);
+  ShapesOnly shapes;
+  Rng rng(0);
+  check_state(*make_model(described.options, described.schema, rng),
+              without_prefix("model.", tensors), where);
 }
 
 }  // namespace
@@ -159,7 +150,7 @@ TrainedModel read_model(const Path& folder) {
       parts.push_back(Part::from_value(v));
     }
     out.metrics = sealed.description.at("metrics");
-    check_plausible(sealed.description.at("model"), out.schema, sealed.tensors);
+    check_plausible(out, sealed.tensors, where);
     out.pipeline = std::make_shared<Pipeline>(parts, out.schema);
     Rng rng(0);
     out.model = make_model(out.options, out.schema, rng);

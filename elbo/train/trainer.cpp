@@ -104,6 +104,7 @@ class Trainer {
     check_support(batch, "train");
     if (c_.data.valid) check_split(*c_.data.valid, "valid");
     if (c_.data.test) check_split(*c_.data.test, "test");
+    if (c_.keeps_weights) return true;
     Rng rng = rng_.stream("start");
     at::NoGradGuard no_grad;
     return model_.start_from(batch, rng);

@@ -69,6 +69,7 @@ struct TrainContext {
   HeldOutTerms held_out;
   TrainListener* listener = nullptr;
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the step, save, end
+  bool keeps_weights = false;  ///< the model has been trained: nothing of it is made of these data
 };
 
 /// Trains until the epochs are done, patience runs out or the stop flag rises; writes best/ (of the
