@@ -4,7 +4,7 @@ BUILD := build/release
 JOBS  := $(shell nproc)
 ELBO  := $(BUILD)/app/cli/elbo
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-slow fidelity bench fuzz check format clean
+.PHONY: help build demo test test-slow fidelity panel bench fuzz check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ test-slow: build ## the slow tests: many kills and resumes, published numbers
 
 fidelity: build  ## our numbers beside published ones, minutes
 	@tools/fidelity.py $(ELBO)
+
+panel: build     ## the defaults on many data sets beside simple models, minutes; kept in docs/panel.md
+	@tools/panel.py $(ELBO) --write docs/panel.md
 
 bench: build     ## speed beside the peers, kept in docs/performance.md; BENCH="all --isa avx2" for more
 	@bench/run.py $(BUILD) --csv bench/results.csv $(BENCH)

@@ -151,7 +151,6 @@ DataSource open_data(const DataOptions& options, uint64_t seed, const Schema* mo
   request.features = options.columns;
   request.drop = options.drop;
   request.id = options.id;
-  request.image = image_shape(options.image);
   request.in_memory = static_cast<uint64_t>(options.in_memory) << 20;
   if (model) {
     request.target_may_lack = true;

@@ -8,6 +8,7 @@
 #include "elbo/eval/test_problems.h"
 #include "elbo/prob/normal.h"
 #include "elbo/tensor/convert.h"
+#include "elbo/tensor/testing.h"
 
 namespace elbo {
 namespace {

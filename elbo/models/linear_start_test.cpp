@@ -17,7 +17,7 @@ using testing::max_difference;
 Part part(const char* text) { return Part::from_value(parse_toml(std::string("p = ") + text, "").at("p")); }
 
 /// Rows of a linear model with some bend, as tables and as images.
-Batch data(at::IntArrayRef shape) {
+Batch bent_rows(at::IntArrayRef shape) {
   Rng rng(1, "data");
   int64_t n = shape[0], d = at::ones(shape.slice(1)).numel();
   Tensor x = normal(rng, {n, 2}).mm(normal(rng, {2, d})) + 0.4f * normal(rng, {n, d}) + 1;
@@ -70,7 +70,7 @@ TEST(LinearStart, IsTheLinearModelDrawByDraw) {
   for (const Case& c : cases()) {
     std::vector<int64_t> shape = c.shape;
     shape.insert(shape.begin(), 60);
-    Batch batch = data(shape);
+    Batch batch = bent_rows(shape);
     auto model = made(c);
     at::NoGradGuard no_grad;
     Rng rng(3, "start");
@@ -92,7 +92,7 @@ TEST(LinearStart, IsTheLinearModelDrawByDraw) {
 TEST(LinearStart, AnAutoencoderReconstructsAsTheLinearModelDoes) {
   Case c{"point", "{ type = 'gaussian', scale = 'learned' }", "{ type = 'mlp', sizes = [8] }", {7},
          NoiseForm::shared};
-  Batch batch = data({60, 7});
+  Batch batch = bent_rows({60, 7});
   auto model = made(c);
   at::NoGradGuard no_grad;
   Rng rng(3, "start");
@@ -106,7 +106,7 @@ TEST(LinearStart, AnAutoencoderReconstructsAsTheLinearModelDoes) {
 
 // After one step against the gradient the networks beside it are no longer zero.
 TEST(LinearStart, TheNetworksBesideItLearn) {
-  Batch batch = data({60, 7});
+  Batch batch = bent_rows({60, 7});
   auto model = made(cases()[2]);
   Rng rng(3, "start");
   {
@@ -140,7 +140,7 @@ TEST(LinearStart, IsRefusedWithoutNormalNoise) {
 
 // Rows that lack elements do not keep it from starting.
 TEST(LinearStart, StartsWithMissingElements) {
-  Batch batch = data({200, 7});
+  Batch batch = bent_rows({200, 7});
   Rng rng(5, "mask");
   batch.mask = (uniform(rng, {200, 7}) < 0.8f).to(at::kFloat);
   batch.x = batch.x * batch.mask;
