@@ -94,12 +94,12 @@ class PictureSet {
 
   void note(std::vector<std::string>& notes, bool alpha_was_chosen) const {
     if (!bad_.empty()) {
-      notes.push_back(fmt::format("{} left out, as they cannot be read: {}",
+      notes.push_back(fmt::format("{} left out as unreadable: {}",
                                   counted(static_cast<int64_t>(bad_.size()), "picture"),
                                   some_of(bad_, 5, "; ")));
     }
     if (turned_ > 0) {
-      notes.push_back(counted(turned_, "picture") + " turned upright, as their EXIF tags say");
+      notes.push_back(counted(turned_, "picture") + " turned upright by EXIF orientation");
     }
     if (cmyk_ > 0) {
       notes.push_back(counted(cmyk_, "picture") +
@@ -250,9 +250,8 @@ class ImageReader : public Reader {
     std::vector<std::string> names = source.train.passed_over;
     names.insert(names.end(), source.test.passed_over.begin(), source.test.passed_over.end());
     if (names.empty()) return;
-    notes.push_back(fmt::format("{} passed over, as they are no pictures: {}",
-                                counted(static_cast<int64_t>(names.size()), "file"),
-                                some_of(names, 5, ", ")));
+    notes.push_back(
+        fmt::format("{} passed over as no picture: {}", names.size(), some_of(names, 5, ", ")));
   }
 
   static void fill_classes(const Path& path, const Source& source, const ReadRequest& request,

@@ -116,7 +116,7 @@ TEST_F(Pictures, ExifTurnsThemUprightBeforeTheirSizesAreCompared) {
   put("p/2.png", any_png(2, 1, 8, 0, {3, 4}, exif_of(8)));
   RawData data = read("p");
   EXPECT_EQ(values<uint8_t>(data.train.x), (std::vector<uint8_t>{1, 2, 3, 4}));
-  EXPECT_EQ(data.notes[0], "1 picture turned upright, as their EXIF tags say");
+  EXPECT_EQ(data.notes[0], "1 picture turned upright by EXIF orientation");
 }
 
 TEST_F(Pictures, JunkIsPassedOverAndCounted) {
@@ -126,7 +126,7 @@ TEST_F(Pictures, JunkIsPassedOverAndCounted) {
   RawData data = read("p");
   EXPECT_EQ(data.train.ids, Texts{"1.png"});
   EXPECT_EQ(data.notes[0],
-            "7 files passed over, as they are no pictures: .DS_Store, ._1.png, @eaDir, "
+            "7 passed over as no picture: .DS_Store, ._1.png, @eaDir, "
             "README.txt, Thumbs.db, and 2 more");
   put_grey("m/__MACOSX/._x.png"), put_grey("m/pics/1.png"), put("m/pics/Thumbs.db", "x");
   data = read_data(folder / "m");
@@ -166,7 +166,7 @@ TEST_F(Pictures, AllThatCannotBeReadAreNamedTogether) {
   RawData data = read("p", "skip_bad = true");
   EXPECT_EQ(data.train.ids, (Texts{"1.png", "9.png"}));
   EXPECT_TRUE(data.notes[0].starts_with(
-      "7 pictures left out, as they cannot be read: 2.png: the file is empty; 3.jpg: GIF"))
+      "7 pictures left out as unreadable: 2.png: the file is empty; 3.jpg: GIF"))
       << data.notes[0];
   put("q/1.gif", "GIF89a");
   EXPECT_EQ(message_of([&] { read_data(folder / "q"); }),

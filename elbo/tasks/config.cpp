@@ -138,7 +138,8 @@ std::string preset_for(const Schema& schema, const Dataset& train, bool binary,
     return "table";
   }
   bool is_small = schema.shape[1] <= 32 && schema.shape[2] <= 32;
-  double share = schema.shape[0] == 1 ? share_at_extremes(train) : 0;
+  bool has_few_levels = schema.range.hi - schema.range.lo <= 255;  // else binarising loses too much
+  double share = schema.shape[0] == 1 && has_few_levels ? share_at_extremes(train) : 0;
   if (is_small && share > 0.5) {
     why.push_back(
         fmt::format("small grey images, {:.0f} % of the pixels nearly black or white: "
@@ -188,10 +189,13 @@ void set_length(const Schema& schema, int64_t rows, Value& train, std::vector<st
 
 }  // namespace
 
-ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upper,
-                    std::vector<std::string>& why) {
-  const bool binary = is_binary(train);
-  const std::string preset = preset_for(schema, train, binary, why);
+ConfigLayer suggest(const DataSource& data, const Value& upper, std::vector<std::string>& why) {
+  const Schema& schema = data.schema;
+  bool binary = true;  // of all splits: a bernoulli likelihood refuses what is not
+  for (const DatasetPtr& split : {data.train, data.valid, data.test}) {
+    binary = binary && (!split || is_binary(*split));
+  }
+  const std::string preset = preset_for(schema, *data.train, binary, why);
   Value values = find_preset(preset).values;
   bool is_image = schema.kind == "image";
   if (preset != "vae" && binary) {

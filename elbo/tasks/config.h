@@ -54,7 +54,6 @@ ConfigLayer environment_layer();
 /// What would be trained on data nobody has said anything about: the contents of the preset that
 /// suits it (vae for small grey images, image for others, table), fitted to what `upper` already
 /// decides. `why` gives the reasons, one to a line.
-ConfigLayer suggest(const Schema& schema, const Dataset& train, const Value& upper,
-                    std::vector<std::string>& why);
+ConfigLayer suggest(const DataSource& data, const Value& upper, std::vector<std::string>& why);
 
 }  // namespace elbo

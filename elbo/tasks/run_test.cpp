@@ -156,6 +156,12 @@ TEST(MakePlan, ZerosAndOnesGetABernoulliLikelihood) {
   EXPECT_EQ(asked.resolved.config.data.transform[0].type, "standardise");
   Plan threes = plan_for(noise_of(DType::u8, {40, 12}, 3));
   EXPECT_EQ(threes.resolved.config.model.likelihood.type, "gaussian");
+  Array rare = noise_of(DType::u8, {200, 12}, 2);
+  rare.as<uint8_t>()[777] = 2;
+  for (int seed = 0; seed < 5; ++seed) {  // in training or held out
+    Plan plan = plan_for(rare, fmt::format("seed = {}", seed));
+    EXPECT_EQ(plan.resolved.config.model.likelihood.type, "gaussian");
+  }
   Plan small = plan_for(noise_of(DType::boolean, {40, 9, 9}, 2));
   EXPECT_EQ(small.resolved.config.model.likelihood.type, "bernoulli");
   Plan large = plan_for(noise_of(DType::boolean, {40, 40, 40}, 2));
@@ -190,6 +196,17 @@ TEST(MakePlan, TheDefaultFitsPicturesOfAnySize) {
                         at::zeros({2, plan.resolved.config.model.latent}));
       EXPECT_EQ(x.sizes(), at::IntArrayRef({2, c, h, w}));
     }
+  }
+}
+
+TEST(MakePlan, PicturesOfMoreThanEightBitsAreNotBinarised) {
+  for (int64_t most : {200, 60000}) {  // half of the pixels are black
+    Array array = make_array(DType::u16, {30, 12, 12});
+    for (size_t i = 0; i < 30 * 144; i += 2) {
+      array.as<uint16_t>()[i] = static_cast<uint16_t>(i * 7919 % size_t(most));
+    }
+    Plan plan = plan_for(array);
+    EXPECT_EQ(plan.resolved.config.model.likelihood.type, most > 255 ? "gaussian" : "bernoulli");
   }
 }
 

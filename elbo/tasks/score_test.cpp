@@ -113,7 +113,7 @@ TEST(Score, NamesWhatThereIs) {
 // A row unlike all others has the largest -ELBO, and the column in which it is so the largest
 // share.
 TEST(Score, FindsTheOddRowAndItsColumn) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Path file = test_folder() / "odd.csv";
   write_file(file, read_text(table_file()) + "900,60,big\n");
   DatasetPtr data = open_for(run, file.string()).all;

@@ -26,7 +26,7 @@ std::vector<TextColumn> keys_of(const Selection& s) {
 }
 
 TEST(SelectRows, AFileThatIsNamedIsTakenWhole) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   std::vector<int64_t> counted_up(240);
   for (size_t i = 0; i < counted_up.size(); ++i) counted_up[i] = static_cast<int64_t>(i) + 1;
   Path copy = test_folder() / "copy.csv";
@@ -44,7 +44,7 @@ TEST(SelectRows, AFileThatIsNamedIsTakenWhole) {
 
 // What is written of a row is what the row itself gives, whichever way it was asked for.
 TEST(SelectRows, ARowIsTheSameInEverySplit) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Selection whole = select_rows(run, "", "all");
   Tensor mean = encode(run, *whole.data, all_of(whole)).mean;
   std::set<int64_t> seen;
@@ -63,7 +63,7 @@ TEST(SelectRows, ARowIsTheSameInEverySplit) {
 }
 
 TEST(SelectRows, WithoutAFileTheRowsHeldOutAreTaken) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Selection s = select_rows(run, "");
   EXPECT_EQ(s.split, "test");
   EXPECT_EQ(s.text, "24 test rows of table");
@@ -72,7 +72,7 @@ TEST(SelectRows, WithoutAFileTheRowsHeldOutAreTaken) {
 }
 
 TEST(SelectRows, RowsSayTheirSplitWhereThereAreSeveral) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Selection whole = select_rows(run, "", "all");
   std::vector<TextColumn> keys = keys_of(whole);
   const TextColumn* split = column(keys, "split");
@@ -86,7 +86,7 @@ TEST(SelectRows, RowsSayTheirSplitWhereThereAreSeveral) {
 }
 
 TEST(SelectRows, RowsBeyondTheLimitAreUnused) {
-  Run run = open_run(train_tiny("limited", table_file(), "data.target = 'kind'\ndata.limit = 60"));
+  elbo::Run run = open_run(train_tiny("limited", table_file(), "data.target = 'kind'\ndata.limit = 60"));
   Selection whole = select_rows(run, table_file().string());
   EXPECT_EQ(whole.data->size(), 240);
   const std::vector<TextColumn> keys = keys_of(whole);
@@ -101,7 +101,7 @@ TEST(SelectRows, ATestSetOfTheFilesOwnComesLastWithItsOwnNumbers) {
   for (size_t i = 0; i < x.as<float>().size(); ++i) x.as<float>()[i] = float(i % 11);
   Path file = test_folder() / "own-test.npz";
   write_file(file, encode_npz({{"x", x}, {"x_test", y}}));
-  Run run = open_run(train_tiny("own-test", file));
+  elbo::Run run = open_run(train_tiny("own-test", file));
   Selection whole = select_rows(run, file.string());
   EXPECT_EQ(whole.data->size(), 38);
   std::vector<int64_t> numbers = whole.numbers(all_of(whole));
@@ -116,7 +116,7 @@ TEST(SelectRows, ATestSetOfTheFilesOwnComesLastWithItsOwnNumbers) {
 }
 
 TEST(SelectRows, RowsHaveTheirLabels) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   const std::vector<TextColumn> keys = keys_of(select_rows(run, table_file().string()));
   EXPECT_EQ(keys.front().name, "row");
   const TextColumn* kind = column(keys, "kind");
@@ -126,7 +126,7 @@ TEST(SelectRows, RowsHaveTheirLabels) {
 }
 
 TEST(SelectRows, NumbersOfRowsAreFoundWhereTheyStand) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Selection held_out = select_rows(run, "");
   std::vector<int64_t> numbers = held_out.numbers(all_of(held_out));
   EXPECT_EQ(held_out.places(numbers, "from"), all_of(held_out));
@@ -146,7 +146,7 @@ TEST(SelectRows, NumbersOfRowsAreFoundWhereTheyStand) {
 }
 
 TEST(SelectRows, RefusesASplitThatIsNotThere) {
-  Run run = open_run(table_run());
+  elbo::Run run = open_run(table_run());
   Path other = test_folder() / "other.csv";
   write_file(other, "width,height\n800,8\n600,6\n");
   EXPECT_THROW(select_rows(run, other.string(), "valid"), Error);
@@ -158,7 +158,7 @@ TEST(SelectRows, RefusesASplitThatIsNotThere) {
 TEST(SelectRows, FindsDataThatMovedAndRefusesOthersInTheirPlace) {
   Path here = test_folder() / "here.csv", there = test_folder() / "there.csv";
   write_file(here, read_text(table_file()));
-  Run run = open_run(train_tiny("moved", here, "data.target = 'kind'"));
+  elbo::Run run = open_run(train_tiny("moved", here, "data.target = 'kind'"));
   std::filesystem::rename(here, there);
   EXPECT_THROW(select_rows(run, ""), Error);
   move_data(run.config.data, there.string());

@@ -13,7 +13,7 @@ using Lines = std::vector<std::string>;
 Lines unfamiliar_in(const Path& folder, const std::string& text) {
   Path file = test_folder() / "unfamiliar.csv";
   write_file(file, text);
-  Run run = open_run(folder);
+  elbo::Run run = open_run(folder);
   return unfamiliar(run, *open_for(run, file.string()).all);
 }
 
@@ -25,7 +25,7 @@ const Path& ranged_run() {
 
 TEST(Unfamiliar, NothingIsSaidOfTheTrainingRows) {
   for (const Path& folder : {table_run(), ranged_run(), picture_run()}) {
-    Run run = open_run(folder);
+    elbo::Run run = open_run(folder);
     EXPECT_EQ(unfamiliar(run, *open_for(run, "").all), Lines{}) << folder;
   }
 }

@@ -187,6 +187,25 @@ void make_data_fixtures(const Path& folder) {
   ::mkfifo((folder / "pipe").c_str(), 0600);
 }
 
+void make_good_fixtures(const Path& folder) {
+  Writer put(folder);
+  std::string rows = "width,height,kind\n";
+  for (int i = 0; i < 60; ++i) {
+    bool is_big = i % 2 == 0;
+    double width = (is_big ? 9 : 5) + 0.05 * (i * 7 % 11), height = 2 * width + 0.1 * (i * 5 % 13);
+    rows += fmt::format("{:.2f},{:.2f},{}\n", width, height, is_big ? "big" : "small");
+  }
+  put("plants.csv", rows);
+  put("new.csv", "height,width\n18.5,9.1\n10.4,5.2\n60,5\n");
+  for (int i = 0; i < 40; ++i) {  // a bright row above or below
+    Array picture = make_array(DType::u8, {8, 8, 1});
+    for (size_t c = 0; c < 8; ++c)
+      picture.as<uint8_t>()[(i % 2 ? 5 : 2) * 8 + c] = uint8_t(250 - i);
+    put(fmt::format("pictures/{}/{:02}.png", i % 2 ? "low" : "high", i), encode_png(picture));
+  }
+  put("numbers.npy", encode_npy(table()));
+}
+
 void make_run_fixtures(const Path& folder) {
   auto copy = [&](const char* name) {
     fs::copy(folder / "run", folder / name, fs::copy_options::recursive);

@@ -164,7 +164,7 @@ TEST_F(ResumeProgram, StoppedBySignalsExitsWith75AndEndsWithTheSameBytes) {
   Rng rng(test_seed(), "signals");
   SCOPED_TRACE(fmt::format("ELBO_TEST_SEED={}", test_seed()));
   int stops = 0;
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     ino_t before = log_of("run");
     auto process = next_life("run");
     wait_for_training("run", *process, before);
@@ -178,6 +178,16 @@ TEST_F(ResumeProgram, StoppedBySignalsExitsWith75AndEndsWithTheSameBytes) {
   auto process = next_life("run");
   ASSERT_EQ(process->wait(), 0) << process->err();
   expect_same("run");
+}
+
+// As under nohup.
+TEST_F(ResumeProgram, AHangUpThatIsIgnoredStopsNothing) {
+  std::string command = "trap '' HUP; exec";
+  for (const std::string& word : train_words("run")) command += " '" + word + "'";
+  Process process({"sh", "-c", command}, folder);
+  wait_for_training("run", process);
+  process.send(SIGHUP);
+  EXPECT_EQ(process.wait(), 0) << process.err();
 }
 
 TEST_F(ResumeProgram, AStoppedRunSaysHowToTakeItUpAgain) {
