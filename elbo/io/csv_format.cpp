@@ -327,10 +327,9 @@ void set_header(CsvFormat& format, HeadRows& head, std::string_view asked) {
     bool ignored = false;
     for (std::string_view cell : rows[1]) format.units.push_back(to_utf8(trim(cell), ignored));
     format.units.resize(columns);
-    format.notes.push_back(fmt::format(
-        "the row below the names, {}, is taken as the columns' units and left out (--reader csv "
-        "--reader.header yes makes it a row)",
-        row_text(rows[1])));
+    format.notes.push_back(
+        fmt::format("the row below the names, {}, is taken as the columns' units and left out",
+                    row_text(rows[1])));
   }
   format.header = make_names(rows[0], format);
 }

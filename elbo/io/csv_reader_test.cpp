@@ -146,7 +146,7 @@ TEST(CsvReader, CommentsAndBlanksAreRead) {
   EXPECT_EQ(data.column_names, (Names{"a", "b", "c"}));
   EXPECT_EQ(x_of(data), (std::vector<double>{1.5, 0.25, -3, 4, 5, 6}));
   EXPECT_TRUE(says(data, "the comment above the first row names the columns: a, b, c"));
-  EXPECT_TRUE(says(data, "2 lines that start with #"));
+  EXPECT_TRUE(says(data, "2 lines starting with #"));
   EXPECT_TRUE(says(data, "blanks"));
   EXPECT_EQ(read("  1.0   2.0\n 10.0  20.0\n").column_names, (Names{"column 1", "column 2"}));
 }
@@ -277,7 +277,8 @@ TEST(CsvReader, ManyDifferentTextsAmongNumbersMakeTexts) {
   }
   EXPECT_EQ(read(text).column_names, Names{"a"});
   EXPECT_EQ(report_of(read(text), "ticket").why, "30 cells are no numbers");
-  EXPECT_NE(error_of(few).find("'A18' in 1 row, 'A24' in 1 row"), std::string::npos) << error_of(few);
+  EXPECT_NE(error_of(few).find("'A18' in 1 row, 'A24' in 1 row"), std::string::npos)
+      << error_of(few);
 }
 
 TEST(CsvReader, TextsThatAreCutInAMessageAreNotInItsHint) {

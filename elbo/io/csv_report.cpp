@@ -100,8 +100,8 @@ class Reporter {
     note_all(format_.notes);
     if (scan_.was_not_utf8()) note("texts that are not UTF-8 are read as Windows-1252");
     if (passed.comments > 0) {
-      note(fmt::format("{} that start with # are left out as comments",
-                       counted(passed.comments, "line")));
+      note(
+          fmt::format("{} starting with # left out as comments", counted(passed.comments, "line")));
     }
     int64_t blank = passed.blank_lines + scan_.empty_rows();
     if (blank > 0) note(fmt::format("{} without any cell left out", counted(blank, "line")));

@@ -204,7 +204,7 @@ ConfigLayer suggest(const DataSource& data, const Value& upper, std::vector<std:
   }
   if (preset == "image") fit_encoder(schema, values["model"], why);
   if (!is_image) {
-    int64_t most = train.size() < kManyRows ? 8 : 16;
+    int64_t most = data.train->size() < kManyRows ? 8 : 16;
     int64_t latent = std::clamp<int64_t>(schema.size() / 2, 2, most);
     values["model"]["latent"] = latent;
     why.push_back(fmt::format("{}: {}", counted(schema.size(), "column"),
@@ -220,7 +220,7 @@ ConfigLayer suggest(const DataSource& data, const Value& upper, std::vector<std:
     if (is_image && type == "bernoulli" && schema.shape[0] == 1) steps.push_back("binarise");
     values["data"]["transform"] = steps;
   }
-  if (preset != "vae") set_length(schema, train.size(), values["train"], why);
+  if (preset != "vae") set_length(schema, data.train->size(), values["train"], why);
   return {"data", std::move(values)};
 }
 

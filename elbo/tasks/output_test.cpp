@@ -31,9 +31,9 @@ TEST(Output, NumbersComeBackExactlyFromEveryFormat) {
 TEST(Output, NumbersKeepTheDigitsOfTheirType) {
   Tensor x = at::tensor({1714521601.25, 1e-20, 0.1}, at::kDouble).view({3, 1});
   Path path = test_folder() / "digits.csv";
-  write_output(path, {{{"x", x}}, {"t"}, "", {}, {}}, true);
+  write_output(path, {{{"x", x}}, {"t"}, {}, {}}, true);
   EXPECT_EQ(read_text(path), "t\n1714521601.25\n1e-20\n0.1\n");
-  write_output(path, {{{"x", x.to(at::kFloat)}}, {"t"}, "", {}, {}}, true);
+  write_output(path, {{{"x", x.to(at::kFloat)}}, {"t"}, {}, {}}, true);
   EXPECT_EQ(read_text(path), "t\n1714521600\n1e-20\n0.1\n");
 }
 

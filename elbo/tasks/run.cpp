@@ -168,8 +168,8 @@ void check_trainable(const Plan& plan) {
   const Dataset& train = *plan.data.train;
   ELBO_CHECK(train.size() > 1, Code::data,
              "{}: one row to train on, expected two at least and better hundreds\n"
-             "A model learns how rows differ. Add rows, or hold fewer out: --valid 0 --test 0",
-             path);
+             "A model learns how rows differ.{}",
+             path, plan.data.valid || plan.data.test ? " Hold fewer out: --valid 0 --test 0" : "");
   ELBO_CHECK(has_variation(train), Code::data,
              "{}: all {} rows to train on are the same\n"
              "A model learns how rows differ, and here nothing does.",
@@ -187,7 +187,7 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
       open_data(asked.data, static_cast<uint64_t>(asked.seed), first ? &first->schema : nullptr);
   Value upper = Value::table();
   for (const ConfigLayer& layer : layers) upper = merge(upper, layer.values);
-  std::vector<ConfigLayer> all = {suggest(plan.data.schema, *plan.data.train, upper, plan.why)};
+  std::vector<ConfigLayer> all = {suggest(plan.data, upper, plan.why)};
   if (std::any_of(layers.begin(), layers.end(), is_preset)) {
     keep_data_options(all[0].values);
     plan.why.clear();
@@ -202,7 +202,8 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
   const RunConfig& config = plan.resolved.config;
 
   const Schema& schema = plan.data.schema;
-  if (!schema.columns.empty() && !schema.target.empty() && config.data.target.empty()) {
+  bool is_table = !schema.columns.empty() || !plan.data.column_reports.empty();
+  if (is_table && !schema.target.empty() && config.data.target.empty()) {
     plan.data.notes.push_back(fmt::format(
         "column '{}' is taken as the labels, by its name (--target none makes it a feature)",
         schema.target));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "elbo/tensor/convert.h"
 #include "elbo/tasks/run.h"
 #include "elbo/tasks/latent.h"
 

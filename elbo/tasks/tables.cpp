@@ -30,11 +30,14 @@ std::vector<double> observed(const Tensor& x, const Tensor& mask) {
 /// Whether values are whole numbers of which none comes twice, as ids are.
 bool are_like_ids(std::vector<double> values) {
   constexpr size_t kLeastRows = 20;
-  bool are_whole =
-      std::all_of(values.begin(), values.end(), [](double v) { return v == std::floor(v); });
-  if (!are_whole || values.size() < kLeastRows) return false;
-  std::sort(values.begin(), values.end());
-  return std::adjacent_find(values.begin(), values.end()) == values.end();
+  constexpr double kLargest = 9e15;  // beyond, every f64 is whole
+  bool are_whole = std::all_of(values.begin(), values.end(), [](double v) {
+    return v == std::floor(v) && std::abs(v) < kLargest;
+  });
+});
+if (!are_whole || values.size() < kLeastRows) return false;
+std::sort(values.begin(), values.end());
+return std::adjacent_find(values.begin(), values.end()) == values.end();
 }
 
 /// A hash of numbers in their order.
