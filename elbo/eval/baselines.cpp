@@ -87,8 +87,7 @@ class Baselines {
   }
 
   void add_independent(const Batch& train, const Rows& rows, bool is_normal) {
-    std::string name =
-        schema_.kind == "image" ? "independent pixels" : "independent columns";
+    std::string name = schema_.kind == "image" ? "independent pixels" : "independent columns";
     FactorAnalysis f = fit_factor_analysis(rows.x, rows.mask, options(NoiseForm::per_element, 0),
                                            Rng(0, "baselines"));
     if (is_normal) {
@@ -103,7 +102,7 @@ class Baselines {
       std::vector<int64_t> shape = event;
       shape.insert(shape.begin(), r.x.size(0));
       Tensor parameters = at::stack(std::vector<Tensor>(size_t(r.x.size(0)), bias));
-      auto p = likelihood_->distribution(likelihood_->complete(parameters));
+      auto p = likelihood_->distribution(parameters);
       return Answer{p->log_prob(r.x.view(shape), r.mask.defined() ? r.mask.view(shape) : r.mask),
                     f.mean.expand_as(r.x)};
     });
@@ -122,11 +121,10 @@ class Baselines {
                   bool has_density) {
     FactorAnalysis f =
         fit_factor_analysis(rows.x, rows.mask, options(form, latent_), Rng(0, "baselines"));
-    add(fmt::format("{}, {}", name, counted(latent_, noun)), true,
-        [f, has_density](const Rows& r) {
-          Tensor means = f.posterior_mean(r.x, r.mask).mm(f.loadings.t()) + f.mean;
-          return Answer{has_density ? f.log_prob(r.x, r.mask) : Tensor(), means};
-        });
+    add(fmt::format("{}, {}", name, counted(latent_, noun)), true, [f, has_density](const Rows& r) {
+      Tensor means = f.posterior_mean(r.x, r.mask).mm(f.loadings.t()) + f.mean;
+      return Answer{has_density ? f.log_prob(r.x, r.mask) : Tensor(), means};
+    });
   }
 
   void add(std::string name, bool has_latents, std::function<Answer(const Rows&)> answer) {
@@ -149,9 +147,8 @@ std::vector<Baseline> fit_baselines(const ModelOptions& options, const Pipeline&
   std::vector<int64_t> rows =
       spaced_rows(train.size(), rows_at_once(train.schema(), std::min(train.size(), kMostRows)));
   out.fit(pipeline.apply(train.get_stored(rows), noise));
-  for_each_batch(held_out, rows_at_once(train.schema(), kBatch), [&](Batch batch) {
-    out.measure(pipeline.apply(std::move(batch), noise));
-  });
+  for_each_batch(held_out, rows_at_once(train.schema(), kBatch),
+                 [&](Batch batch) { out.measure(pipeline.apply(std::move(batch), noise)); });
   return out.summary();
 }
 

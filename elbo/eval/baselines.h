@@ -15,9 +15,9 @@ namespace elbo {
 /// A model that anyone would try first, fitted in closed form to the training examples and measured
 /// on the rows that the VAE is measured on, in the same units.
 struct Baseline {
-  std::string name;              ///< "independent columns", "factor analysis, 6 factors"
-  std::optional<Metric> neg_log; ///< -log p(x), nats; none for a model without a density
-  double mse = 0;                ///< of its reconstruction, as reconstruction_mse of evaluate()
+  std::string name;               ///< "independent columns", "factor analysis, 6 factors"
+  std::optional<Metric> neg_log;  ///< -log p(x), nats; none for a model without a density
+  double mse = 0;                 ///< of its reconstruction, as reconstruction_mse of evaluate()
   /// Whether it has as many latent dimensions as the VAE, and not none.
   bool has_latents = false;
 };

@@ -77,8 +77,7 @@ TEST(Baselines, OfBinaryElementsAreTheirFrequencies) {
   };
   auto all = fit_baselines(options("bernoulli"), Pipeline({}, schema), *set(train), *set(test));
   Tensor q = train.to(at::kDouble).mean(0), x = test.to(at::kDouble);
-  double expected =
-      -(x * q.log() + (1 - x) * (1 - q).log()).sum({1, 2}).mean().item<double>();
+  double expected = -(x * q.log() + (1 - x) * (1 - q).log()).sum({1, 2}).mean().item<double>();
   EXPECT_NEAR(named(all, "independent pixels").neg_log->value, expected, 1e-3);
   EXPECT_FALSE(named(all, "PCA, 2 components").neg_log);
 }

@@ -138,7 +138,8 @@ void find_scale_at_floor(const Evaluation& evaluation, const Schema& schema,
 /// A bound of several draws is nearer to -log p(x) than neg_elbo, where there is one.
 void find_worse_than_baselines(const Evaluation& evaluation, const std::vector<Baseline>& baselines,
                                std::vector<Finding>& out) {
-  const Metric* ours = evaluation.find("iwae") ? evaluation.find("iwae") : evaluation.find("neg_elbo");
+  const Metric* ours =
+      evaluation.find("iwae") ? evaluation.find("iwae") : evaluation.find("neg_elbo");
   const Metric* mse = evaluation.find("reconstruction_mse");
   const Baseline* best = nullptr;  // without latents, by density
   for (const Baseline& b : baselines) {

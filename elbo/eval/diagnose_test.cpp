@@ -107,9 +107,9 @@ TEST(Diagnose, WorseThanALinearModelOfEqualSizeIsAWarning) {
 TEST(Diagnose, TheImportanceWeightedBoundIsComparedWhereThereIsOne) {
   Evaluation e = made(20, 20, 9);
   e.metrics.push_back({"iwae", 77, 0.2, "nats", ""});
-  EXPECT_EQ(level_of(diagnosed(e, nullptr, {baseline("independent columns", 78, 1, false)}),
-                     "healthy"),
-            "good");
+  EXPECT_EQ(
+      level_of(diagnosed(e, nullptr, {baseline("independent columns", 78, 1, false)}), "healthy"),
+      "good");
 }
 
 TEST(Diagnose, FewActiveDimensionsAreAWarning) {

@@ -176,7 +176,7 @@ Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
   int64_t n = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
   std::vector<int64_t> rows(static_cast<size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);
-  int64_t draws = model.is_variational() ? bound_draws(n) : 1;
+  int64_t draws = options.draws > 0 ? options.draws : model.is_variational() ? bound_draws(n) : 1;
   int64_t batch_size = (options.batch + kBlock - 1) / kBlock * kBlock;
   Rng rng(seed, "eval"), importance(seed, "eval/importance");
   Totals totals;

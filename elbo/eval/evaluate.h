@@ -17,6 +17,7 @@ struct EvalOptions {
   int64_t batch = 500;
   int64_t limit = 0;
   bool rows = false;  ///< whether Evaluation::rows is wanted
+  int64_t draws = 0;  ///< of z for each row in neg_elbo; 0: one, or more where rows are few
   void fields(Fields& f);
 };
 

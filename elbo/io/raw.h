@@ -53,10 +53,11 @@ Array channels_last(Array array);
 
 /// Turns an array into examples: what is_image accepts into an image set of u8 (from u8 and bool)
 /// or f32, [N, H, W] when grey and [N, H, W, 3] when coloured; anything else into a table [N, D] of
-/// the type `numbers`, f32 or f64; the one that PrecisionCheck finds where none is named. Returns the kind, "image" or "table". NaN is refused with its place, or masked
-/// when nan_is_missing; infinities are refused.
-/// `notes`, if any, is told of an array that might have been meant otherwise. `rows`, where the
-/// array holds some rows of a larger one, are their numbers, for messages.
+/// the type `numbers`, f32 or f64; the one that PrecisionCheck finds where none is named. Returns
+/// the kind, "image" or "table". NaN is refused with its place, or masked when nan_is_missing;
+/// infinities are refused. `notes`, if any, is told of an array that might have been meant
+/// otherwise. `rows`, where the array holds some rows of a larger one, are their numbers, for
+/// messages.
 std::string fill_examples(RawSet& set, Array array, std::string_view where, bool nan_is_missing,
                           std::vector<std::string>* notes = nullptr,
                           std::span<const int64_t> rows = {},

@@ -14,7 +14,9 @@ namespace {
 
 using testing::max_difference;
 
-Part part(const char* text) { return Part::from_value(parse_toml(std::string("p = ") + text, "").at("p")); }
+Part part(const char* text) {
+  return Part::from_value(parse_toml(std::string("p = ") + text, "").at("p"));
+}
 
 /// Rows of a linear model with some bend, as tables and as images.
 Batch bent_rows(at::IntArrayRef shape) {
@@ -51,10 +53,9 @@ std::vector<Case> cases() {
   const char* conv = "{ type = 'conv', channels = [4, 6], kernel = 3, dense = [8] }";
   std::vector<Case> out;
   for (const char* posterior : {"diagonal", "full"}) {
-    for (auto [scale, form] : {std::pair("learned", NoiseForm::shared),
-                               std::pair("column", NoiseForm::per_element),
-                               std::pair("element", NoiseForm::per_element),
-                               std::pair("fixed", NoiseForm::fixed)}) {
+    for (auto [scale, form] :
+         {std::pair("learned", NoiseForm::shared), std::pair("column", NoiseForm::per_element),
+          std::pair("element", NoiseForm::per_element), std::pair("fixed", NoiseForm::fixed)}) {
       static std::deque<std::string> texts;
       texts.push_back(fmt::format("{{ type = 'gaussian', scale = '{}', value = 0.5 }}", scale));
       out.push_back({posterior, texts.back().c_str(), mlp, {7}, form});
@@ -90,7 +91,10 @@ TEST(LinearStart, IsTheLinearModelDrawByDraw) {
 }
 
 TEST(LinearStart, AnAutoencoderReconstructsAsTheLinearModelDoes) {
-  Case c{"point", "{ type = 'gaussian', scale = 'learned' }", "{ type = 'mlp', sizes = [8] }", {7},
+  Case c{"point",
+         "{ type = 'gaussian', scale = 'learned' }",
+         "{ type = 'mlp', sizes = [8] }",
+         {7},
          NoiseForm::shared};
   Batch batch = bent_rows({60, 7});
   auto model = made(c);

@@ -73,8 +73,8 @@ class Model : public torch::nn::Module {
   /// Throws Error(Code::data) unless x can be observed under the likelihood.
   virtual void check_support(const Batch& batch) const = 0;
   /// Starts from training examples before the first step: output bias, priors made of data, linear
-  /// paths fitted in closed form. Returns whether what it starts as is a fitted model already, which
-  /// training may fail to better.
+  /// paths fitted in closed form. Returns whether what it starts as is a fitted model already,
+  /// which training may fail to better.
   virtual bool start_from(const Batch& batch, Rng& rng) = 0;
 };
 

@@ -134,8 +134,7 @@ class Vae : public Model {
     auto event = [&](const Tensor& t) { return t.view(event_shape_); };
     Tensor weight = at::zeros_like(linear_decoder_->output_weight(), at::kDouble);
     weight.narrow(0, 0, f.loadings.size(0)).copy_(f.loadings);
-    set_linear(*linear_decoder_, weight,
-               likelihood_->output_bias(event(f.mean), event(f.noise)));
+    set_linear(*linear_decoder_, weight, likelihood_->output_bias(event(f.mean), event(f.noise)));
     likelihood_->set_noise(event(f.noise));
     for (Network* network : {encoder_.get(), decoder_.get()}) {
       network->output_weight().zero_();

@@ -12,11 +12,11 @@ namespace elbo {
 namespace {
 
 const double kLog2Pi = std::log(2 * std::numbers::pi);
-constexpr int64_t kExactSize = 512;     // up to it all eigenvectors are found
-constexpr int64_t kSpare = 10;          // dimensions of a subspace beyond those wanted
+constexpr int64_t kExactSize = 512;  // up to it all eigenvectors are found
+constexpr int64_t kSpare = 10;       // dimensions of a subspace beyond those wanted
 constexpr int kSubspaceRounds = 12;
 constexpr int kNoiseRounds = 300, kEmRounds = 60;
-constexpr double kTolerance = 1e-7;     // of the noise's relative change
+constexpr double kTolerance = 1e-7;  // of the noise's relative change
 
 Tensor in_f64(const Tensor& t) { return t.to(at::kDouble); }
 
@@ -45,7 +45,8 @@ class Covariance {
   int64_t size() const { return x_.size(1); }
   int64_t rank() const { return std::min(x_.size(0), x_.size(1)); }
 
-  /// The k greatest eigenvalues of diag(s) C diag(s), s [D]. `start` [D, k + ..]: vectors near them.
+  /// The k greatest eigenvalues of diag(s) C diag(s), s [D]. `start` [D, k + ..]: vectors near
+  /// them.
   Eigen scaled(const Tensor& s, int64_t k, Tensor& start, int rounds) const {
     if (matrix_.defined() && size() <= kExactSize) {
       return greatest(matrix_ * s.unsqueeze(0) * s.unsqueeze(1), k);
@@ -60,9 +61,8 @@ class Covariance {
  private:
   Tensor times(const Tensor& s, const Tensor& q) const {
     Tensor scaled = q * s.unsqueeze(1);
-    Tensor product = matrix_.defined()
-                         ? matrix_.mm(scaled)
-                         : x_.t().mm(x_.mm(scaled)) / static_cast<double>(x_.size(0));
+    Tensor product = matrix_.defined() ? matrix_.mm(scaled)
+                                       : x_.t().mm(x_.mm(scaled)) / static_cast<double>(x_.size(0));
     return product * s.unsqueeze(1);
   }
 
@@ -168,12 +168,13 @@ class Fit {
     Tensor seen_x = x_ * mask_, count = mask_.sum(0).clamp_min(1);
     Tensor squares = (seen_x * x_).sum(0), identity = at::eye(z + 1, at::kDouble);
     for (int i = 0; i < kEmRounds; ++i) {
-      Tensor covariance = posterior_covariance(f);                 // [B, Z, Z]
-      Tensor m = at::cat({posterior_mean(f, covariance), at::ones({x_.size(0), 1}, at::kDouble)}, 1);
-      Tensor second = m.unsqueeze(2) * m.unsqueeze(1);             // [B, Z + 1, Z + 1]
+      Tensor covariance = posterior_covariance(f);  // [B, Z, Z]
+      Tensor m =
+          at::cat({posterior_mean(f, covariance), at::ones({x_.size(0), 1}, at::kDouble)}, 1);
+      Tensor second = m.unsqueeze(2) * m.unsqueeze(1);  // [B, Z + 1, Z + 1]
       second.narrow(1, 0, z).narrow(2, 0, z).add_(covariance);
       Tensor left = mask_.t().mm(second.flatten(1)).view({d, z + 1, z + 1}) + 1e-9 * identity;
-      Tensor right = seen_x.t().mm(m);                             // [D, Z + 1]
+      Tensor right = seen_x.t().mm(m);  // [D, Z + 1]
       Tensor solved = at::linalg_solve(left, right.unsqueeze(2)).squeeze(2);
       f.loadings = solved.narrow(1, 0, z).contiguous();
       f.mean = solved.select(1, z).contiguous();
@@ -182,8 +183,8 @@ class Fit {
         Tensor total = squares / count - (seen_x.sum(0) / count).square();
         f.noise = at::maximum(rest / count, (kLeastShare * total).clamp_min(options_.floor));
       } else if (options_.form == NoiseForm::shared) {
-        f.noise = at::full_like(rest, std::max(options_.floor,
-                                               (rest.sum() / count.sum()).item<double>()));
+        f.noise = at::full_like(
+            rest, std::max(options_.floor, (rest.sum() / count.sum()).item<double>()));
       }
     }
   }
@@ -238,8 +239,8 @@ Tensor solved(const Evidence& e) {
 Tensor FactorAnalysis::log_prob(const Tensor& x, const Tensor& mask) const {
   Evidence e = evidence(*this, x, mask);
   Tensor quadratic = (e.residual.square() * e.weight).sum(1);
-  Tensor log_det = mask.defined() ? in_f64(mask).mm(noise.log().unsqueeze(1)).squeeze(1)
-                                  : noise.log().sum();
+  Tensor log_det =
+      mask.defined() ? in_f64(mask).mm(noise.log().unsqueeze(1)).squeeze(1) : noise.log().sum();
   Tensor count = mask.defined() ? in_f64(mask).sum(1)
                                 : at::full({}, static_cast<double>(mean.size(0)), at::kDouble);
   if (loadings.size(1) > 0) {

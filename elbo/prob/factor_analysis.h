@@ -17,8 +17,8 @@ enum class NoiseForm {
 /// equal noise, probabilistic PCA; with Z = 0, independent normal elements. All f64.
 ///
 /// W is rotated so that W' diag(noise)^-1 W is diagonal, and the posterior q(z|x) of a wholly
-/// observed x is then a diagonal normal whose mean is linear in x: exactly what a VAE without hidden
-/// layers can express. Tipping & Bishop 1999; Rubin & Thayer 1982.
+/// observed x is then a diagonal normal whose mean is linear in x: exactly what a VAE without
+/// hidden layers can express. Tipping & Bishop 1999; Rubin & Thayer 1982.
 struct FactorAnalysis {
   Tensor mean;      ///< [D]
   Tensor loadings;  ///< [D, Z]: W
@@ -38,16 +38,16 @@ struct FactorAnalysis {
 struct FactorOptions {
   int64_t latent = 1;  ///< Z, at least 0; dimensions beyond the data's rank get loadings of 0
   NoiseForm form = NoiseForm::per_element;
-  double noise = 1;      ///< the variance, where it is fixed
-  double floor = 1e-6;   ///< no variance of noise is smaller
+  double noise = 1;     ///< the variance, where it is fixed
+  double floor = 1e-6;  ///< no variance of noise is smaller
 };
 
 /// The linear model of greatest likelihood. x [N, D] f32 or f64, N >= 1; mask as above. With shared
 /// or fixed noise in closed form from the principal components, for many rows and columns found by
 /// subspace iteration from `rng`; with noise for each element by iteration from there (at most 300
 /// rounds); with missing elements by EM (Rubin & Thayer 1982) from what filling in the means gives.
-FactorAnalysis fit_factor_analysis(const Tensor& x, const Tensor& mask, const FactorOptions& options,
-                                   Rng rng);
+FactorAnalysis fit_factor_analysis(const Tensor& x, const Tensor& mask,
+                                   const FactorOptions& options, Rng rng);
 
 /// The normal with the data's mean and covariance matrix: log p(x) [B], nats.
 struct FullGaussian {

@@ -100,8 +100,7 @@ TEST(FactorAnalysis, PrincipalComponentsAreThoseOfTheCovariance) {
   Tensor centred = p.x - p.x.mean(0);
   auto [values, vectors] = at::linalg_eigh(centred.t().mm(centred) / 400);
   EXPECT_NEAR(f.noise[0].item<double>(), values.narrow(0, 0, 6).mean().item<double>(), 1e-9);
-  Tensor expected = vectors.narrow(1, 6, 3) *
-                    (values.narrow(0, 6, 3) - f.noise[0]).sqrt();
+  Tensor expected = vectors.narrow(1, 6, 3) * (values.narrow(0, 6, 3) - f.noise[0]).sqrt();
   EXPECT_LT(max_difference(f.loadings.mm(f.loadings.t()), expected.mm(expected.t())), 1e-9);
 }
 

@@ -13,7 +13,7 @@ namespace elbo {
 
 std::unique_ptr<Distribution> Likelihood::given(const Decoder& decoder, const Tensor& z) const {
   if (decoder.is_autoregressive) return make_autoregressive(*this, decoder, z);
-  return distribution(complete(decoder.forward(z, {})));
+  return distribution(decoder.forward(z, {}));
 }
 
 Tensor Likelihood::log_prob(const Decoder& decoder, const Tensor& z, const Tensor& x,
@@ -77,7 +77,8 @@ struct GaussianOptions {
   void fields(Fields& f) {
     f("scale", scale,
       "how the standard deviation is found: fixed at `value`, one learned number for all "
-      "elements, a learned one for each column or pixel, or put out by the decoder for each element",
+      "elements, a learned one for each column or pixel, or put out by the decoder for each "
+      "element",
       {"fixed", "learned", "column", "element"});
     f("value", value, "the standard deviation when fixed, or where learning starts",
       between(1e-3, 2e4));
@@ -111,8 +112,8 @@ class GaussianLikelihood : public Likelihood {
   }
   std::unique_ptr<Distribution> distribution(const Tensor& parameters) const override {
     Tensor mu = parameter(parameters, 0, event_dims_);
-    Tensor log_var =
-        is_shared() ? own_log_var(parameters.options()) : parameter(parameters, 1, event_dims_);
+    Tensor log_var = scale_ == "element" ? parameter(parameters, 1, event_dims_)
+                                         : own_log_var(parameters.options());
     return std::make_unique<DiagonalNormal>(mu, log_var.clamp(kMinLogVar, kMaxLogVar), event_dims_);
   }
   std::string kernel() const override { return is_shared() ? "gaussian" : "gaussian-element"; }
@@ -140,7 +141,7 @@ class GaussianLikelihood : public Likelihood {
   bool is_shared() const { return scale_ == "learned" || scale_ == "fixed"; }
   /// A fixed one is written where it is wanted.
   Tensor own_log_var(at::TensorOptions options) const {
-    if (log_var_.requires_grad()) return log_var_.to(options);
+    if (log_var_.requires_grad() || log_var_.dim() > 0) return log_var_.to(options);
     return at::full({}, log_var_.item<double>(), options);
   }
 

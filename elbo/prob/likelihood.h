@@ -54,8 +54,8 @@ class Likelihood : public torch::nn::Module {
                   const Tensor& mask) const;
   /// The name under which kernels/likelihood.h has it; empty if it has not.
   virtual std::string kernel() const { return ""; }
-  /// What its distribution and kernel take, from what the decoder puts out: with a parameter of its
-  /// own for each element where it has one.
+  /// What its kernel takes, from what the decoder puts out: with a parameter of its own for each
+  /// element where it has one.
   virtual Tensor complete(const Tensor& parameters) const { return parameters; }
   /// Its own parameter, a scalar, where it has one: LikelihoodRow::own.
   virtual Tensor own_parameter() const { return {}; }

@@ -319,8 +319,49 @@ TEST_P(LikelihoodContract, WithoutGradientHoldsFewOfTheDecodersRows) {
       at::equal(together[650], likelihood->log_prob(decoder, z.narrow(0, 650, 1), x, {})[0]));
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract,
-                         ::testing::ValuesIn(testing::variants(likelihoods())));
+/// Not the scale for each column, which has the schema's shape where the contract varies shapes.
+std::vector<Part> of_any_shape() {
+  std::vector<Part> out = testing::variants(likelihoods());
+  std::erase_if(out, [](const Part& part) {
+    const Value* scale = part.options.find("scale");
+    return scale && *scale == "column";
+  });
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, LikelihoodContract, ::testing::ValuesIn(of_any_shape()));
+
+// It is the normal whose variances are its own, in value and in all gradients, by its kernel and by
+// operators, and starts where it is told to.
+TEST(Gaussian, AScaleForEachColumn) {
+  Part part("gaussian");
+  part.options["scale"] = "column";
+  auto likelihood = likelihoods().make(part, testing::table_schema(3));
+  Tensor variance = at::tensor({0.3f, 1.0f, 4.0f});
+  likelihood->set_noise(variance);
+  Rng rng(7, "columns");
+  Tensor mu = normal(rng, {2, 5, 1, 3}), x = normal(rng, {5, 3}), z = at::zeros({2, 5, 1});
+  Tensor mask = (uniform(rng, {5, 3}) < 0.7f).to(at::kFloat);
+  Decoder decoder;
+  decoder.event_shape = {3};
+  decoder.forward = [&](const Tensor&, const Tensor&) { return mu; };
+  mu.requires_grad_();
+  Tensor own = likelihood->parameters().at(0);
+  auto gradients = [&](const Tensor& log_prob) {
+    for (Tensor t : {mu, own}) t.mutable_grad() = Tensor();
+    log_prob.sum().backward();
+    return at::cat({mu.grad().flatten(), own.grad().flatten()});
+  };
+  for (const Tensor& m : {Tensor(), mask}) {
+    Tensor by_kernel = likelihood->log_prob(decoder, z, x, m);
+    Tensor expected = DiagonalNormal(mu.squeeze(2), variance.log(), 1).log_prob(x, m);
+    EXPECT_LT(max_difference(by_kernel, expected.to(at::kDouble)), 1e-4);
+    Tensor of_kernel = gradients(by_kernel);
+    EXPECT_LT(max_difference(of_kernel, gradients(likelihood->given(decoder, z)->log_prob(x, m))),
+              1e-4);
+    EXPECT_GT(own.grad().abs().min().item<double>(), 0);
+  }
+}
 
 TEST(ContinuousBernoulli, DrawsHaveTheMeanAndVarianceOfTheirLogits) {
   Tensor l = at::tensor({-3.0f, -0.11f, -0.05f, -2e-3f, -1e-5f, 0.0f, 1e-5f, 2e-3f, 0.05f, 0.11f});

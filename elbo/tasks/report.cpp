@@ -34,9 +34,9 @@ std::string headline_of(const Run& run, const Evaluation& evaluation, const std:
 namespace {
 
 /// Of the run's own data: those in the run folder if they are of this split, else fitted and kept
-/// there where the folder can be written to.
+/// there where that is allowed and the folder can be written to.
 std::vector<Baseline> baselines_of(const Run& run, const DataSource& data, const Dataset& held_out,
-                                   const std::string& split) {
+                                   const std::string& split, bool may_keep) {
   Path path = run.folder / "baselines.json";
   Value key;
   key["data"] = data.fingerprint;
@@ -49,6 +49,7 @@ std::vector<Baseline> baselines_of(const Run& run, const DataSource& data, const
   }
   std::vector<Baseline> out =
       fit_baselines(run.trained.options, *run.trained.pipeline, *data.train, held_out);
+  if (!may_keep) return out;
   Value kept;
   kept["of"] = key;
   kept["baselines"] = baselines_to_value(out);
@@ -108,7 +109,7 @@ RunSummary summarise(const Path& folder, bool wants_report, const DataSource* op
   out.evaluation = evaluate(model, pipeline, *held_out, run.config.eval, seed);
   DatasetPtr seen = subset(data.train, spaced_rows(data.train->size(), kTrainExamples));
   out.on_train = evaluate(model, pipeline, *seen, EvalOptions{}, seed);
-  out.baselines = baselines_of(run, data, *held_out, out.split);
+  out.baselines = baselines_of(run, data, *held_out, out.split, wants_report || opened);
   out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train,
                           out.baselines, model, run.trained.schema);
   out.headline = headline_of(run, out.evaluation, out.split);

@@ -16,7 +16,7 @@ struct RunSummary {
   std::string headline;  ///< "epoch 39: test -ELBO 97.9 nats = 0.180 bits/dim; 19 of 20 ..."
   std::string split;     ///< the split the evaluation used
   Evaluation evaluation;
-  Evaluation on_train;  ///< on at most 2,000 training examples, for the gap
+  Evaluation on_train;              ///< on at most 2,000 training examples, for the gap
   std::vector<Baseline> baselines;  ///< on the same split as the evaluation
   std::vector<Finding> findings;
   Value to_value() const;
@@ -24,7 +24,8 @@ struct RunSummary {
 
 /// Evaluates the best model of a run on its held-out split, says what that means and, when asked,
 /// writes report.html and plots/ into its folder, in the place of those already there. The same run
-/// gives the same bytes. Baselines are fitted once and kept as baselines.json. `opened` is the run's own data where they are open already.
+/// gives the same bytes. Baselines are fitted once and kept as baselines.json. `opened` is the
+/// run's own data where they are open already.
 RunSummary summarise(const Path& run, bool wants_report, const DataSource* opened = nullptr);
 
 /// "-ELBO 13.4 nats; independent columns 16.8, factor analysis, 6 factors 14.2", and the squared

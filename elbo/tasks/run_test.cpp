@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elbo/tensor/convert.h"
 #include "elbo/tasks/run.h"
-#include "elbo/tasks/latent.h"
 
 #include <gtest/gtest.h>
 
 #include "elbo/tasks/doctor.h"
+#include "elbo/tasks/latent.h"
 #include "elbo/tasks/report.h"
 #include "elbo/tasks/testing.h"
+#include "elbo/tensor/convert.h"
 #include "elbo/tensor/testing.h"
 
 namespace elbo {

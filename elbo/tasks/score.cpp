@@ -18,7 +18,7 @@ void ScoreOptions::fields(Fields& f) {
 
 Scorer::Scorer(const Run& run, DatasetPtr data, const ScoreOptions& options)
     : run_(run), data_(std::move(data)), options_(options) {
-  EvalOptions all{.samples = options.samples, .rows = true};
+  EvalOptions all{.samples = options.samples, .rows = true, .draws = 1};
   rows_ = evaluate(*run.trained.model, *run.trained.pipeline, *data_, all,
                    static_cast<uint64_t>(options.seed))
               .rows;

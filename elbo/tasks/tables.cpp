@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elbo/tasks/tables.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <unordered_map>
@@ -34,10 +35,9 @@ bool are_like_ids(std::vector<double> values) {
   bool are_whole = std::all_of(values.begin(), values.end(), [](double v) {
     return v == std::floor(v) && std::abs(v) < kLargest;
   });
-});
-if (!are_whole || values.size() < kLeastRows) return false;
-std::sort(values.begin(), values.end());
-return std::adjacent_find(values.begin(), values.end()) == values.end();
+  if (!are_whole || values.size() < kLeastRows) return false;
+  std::sort(values.begin(), values.end());
+  return std::adjacent_find(values.begin(), values.end()) == values.end();
 }
 
 /// A hash of numbers in their order.

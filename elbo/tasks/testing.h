@@ -68,9 +68,9 @@ inline Path picture_file() {
 inline Path train_tiny(const std::string& name, const Path& data, const std::string& more = "") {
   std::string text = fmt::format(
       "data.path = '{}'\nmodel.latent = 2\ntrain.epochs = 4\ntrain.batch = 32\ntrain.lr = 0.01\n"
-      "threads = 1\nmodel.encoder = {{ type = 'mlp', sizes = [16] }}\n{}\n",
-      data.string(), more);
-  Plan plan = make_plan({{"test", parse_toml(text, "test")}});
+      "threads = 1\nmodel.encoder = {{ type = 'mlp', sizes = [16] }}\nmodel.linear = false\n",
+      data.string());
+  Plan plan = make_plan({{"test", parse_toml(text, "test")}, {"more", parse_toml(more, "more")}});
   return train_run(plan, test_folder() / "runs", name, nullptr, nullptr).folder;
 }
 

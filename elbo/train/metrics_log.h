@@ -25,7 +25,8 @@ struct EpochRecord {
 /// metrics.jsonl of a run folder and, when asked for, TensorBoard events beside it.
 class MetricsLog {
  public:
-  /// Keeps the lines of the epochs already done; those a resumed run will do again are dropped.
+  /// Keeps the lines of the epochs already done; those a resumed run will do again are dropped. -1
+  /// keeps none, not even those of the start.
   MetricsLog(const Path& folder, int64_t epochs_done, bool tensorboard);
   void add(const EpochRecord& record);
 

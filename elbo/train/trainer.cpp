@@ -78,7 +78,8 @@ class Trainer {
     if (!c_.device.is_cpu()) {
       device_batches_ = DeviceBatches::try_make(data_, *c_.trained.pipeline, c_.device);
     }
-    log_ = std::make_unique<MetricsLog>(c_.folder, progress_.epoch, c_.train.tensorboard);
+    log_ = std::make_unique<MetricsLog>(c_.folder, resume ? progress_.epoch : -1,
+                                        c_.train.tensorboard);
     last_save_ = Clock::now();
     if (starts_fitted) look_at_held_out();
     while (progress_.epoch < c_.train.epochs && !out_of_patience()) {
@@ -298,7 +299,8 @@ class Trainer {
       sum += gain;
       squares += gain * gain;
     }
-    double mean = sum / n, variance = std::max(0.0, squares - n * mean * mean) / std::max(1.0, n - 1);
+    double mean = sum / n,
+           variance = std::max(0.0, squares - n * mean * mean) / std::max(1.0, n - 1);
     return mean > 2 * std::sqrt(variance / n);
   }
 
