@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages="g++ make cmake ninja-build python3 python3-pip libfmt-dev nlohmann-json3-dev
-  libtomlplusplus-dev libssl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libgtest-dev"
+  libtomlplusplus-dev libssl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libgtest-dev ccache"
 case "${1:-build}" in
   build) ;;
   test) packages="$packages clang-format-14" ;;
