@@ -91,7 +91,7 @@ class Examination {
 
   void look_at_progress() {
     int64_t done = history_.back().at("epoch").as_integer();
-    if (done < config_->train.epochs) {
+    if (done < config_->train.epochs && !ran_out_of_patience(done)) {
       say("warn", "{} of {} done: go on with elbo resume {}", done,
           counted(config_->train.epochs, "epoch"), folder_.string());
     }
@@ -108,6 +108,13 @@ class Examination {
           "(train.epochs={})",
           counted(static_cast<int64_t>(tail), "epoch"), late, 2 * config_->train.epochs);
     }
+  }
+
+  /// Whether train.patience ended the run.
+  bool ran_out_of_patience(int64_t done) const {
+    const Value* best = opened_ ? opened_->trained.metrics.find("epoch") : nullptr;
+    return best && best->is_integer() && config_->train.patience > 0 &&
+           done - best->as_integer() >= config_->train.patience;
   }
 
   bool data_is_the_same() {

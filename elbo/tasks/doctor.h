@@ -16,7 +16,7 @@ namespace elbo {
 /// | damaged file    | bad   | config.toml, run.json, metrics.jsonl or a model cannot be read |
 /// | diverged        | bad   | a term in metrics.jsonl is not finite, or steps were rolled back |
 /// | skipped steps   | warn  | some steps were not finite |
-/// | unfinished      | warn  | fewer epochs are done than train.epochs |
+/// | unfinished      | warn  | fewer epochs are done than train.epochs, patience left |
 /// | still improving | warn  | the last epoch is the best, and the last tenth gained over 1 % |
 /// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
 /// | data missing    | warn  | the data cannot be opened, so nothing is measured |
