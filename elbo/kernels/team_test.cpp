@@ -34,15 +34,27 @@ TEST(Team, TakesEveryTurnOnce) {
 }
 
 #if defined(SYS_sched_getattr)
-/// What the system says of how this thread is scheduled, as bytes.
-std::string schedule() {
-  std::string out(64, '\0');
-  EXPECT_EQ(syscall(SYS_sched_getattr, 0, out.data(), out.size(), 0), 0);
+/// What the system says of how this thread is scheduled: struct sched_attr.
+struct Schedule {
+  uint32_t size = sizeof(Schedule), policy = 0;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtime = 0, deadline = 0, period = 0;
+  bool operator==(const Schedule&) const = default;
+};
+
+Schedule schedule() {
+  Schedule out;
+  EXPECT_EQ(syscall(SYS_sched_getattr, 0, &out, sizeof out, 0), 0);
   return out;
 }
 
 TEST(Team, LeavesItsCallersScheduleAsItIs) {
-  std::string before = schedule();
+  Schedule own = schedule();
+  own.runtime = 2'000'000;  // turns of another length than a team asks for, where there are such
+  syscall(SYS_sched_setattr, 0, &own, 0);
+  const Schedule before = schedule();
   Team team(3);
   EXPECT_EQ(schedule(), before);
   team.each(100, [](int, int64_t) {});
