@@ -24,7 +24,7 @@ import zlib
 HEAD = """# The panel
 
 What `elbo train FILE` gives without a further word, on data of many kinds, beside the simple models that elbo fits to
-the same training rows. Written by `make panel` on {cpu}, {threads} threads, elbo {version}, {date}.
+the same training rows. Written by `tools/panel.py` (`make panel` for all sets) on {cpu}, {threads} threads, elbo {version}, {date}.
 
 Means over {seeds} seeds, each with a split of its own, on the rows held out for testing; nats in the units the model
 works in (standardised columns; pixels from 0 to 1), squared errors of reconstruction likewise. "Linear" is factor

@@ -281,52 +281,63 @@ char delimiter_of_first_line(std::string_view text) {
   return is_so ? text[4] : '\0';
 }
 
-void set_header(CsvFormat& format, HeadRows& head, std::string_view asked) {
-  std::vector<Cells>& rows = head.rows;
-  size_t columns = head.columns;
+/// Whether the last column has neither a name nor a cell.
+bool ends_nameless(const std::vector<Cells>& rows, size_t columns) {
+  bool may_be = columns > 1 && rows.size() > 1 && rows[0].size() >= columns;
+  return may_be && std::all_of(rows.begin(), rows.end(), [&](const Cells& row) {
+           return row.size() < columns || trim(row[columns - 1]).empty();
+         });
+}
+
+/// Puts the words of the comment above the first row before it, where they name the columns.
+bool take_names_from_comment(HeadRows& head, char delimiter) {
   bool by_numbers = false;
-  bool named = asked == "yes" || (asked == "auto" && is_header(rows, columns, by_numbers));
-  std::optional<Cells> in_comment;
-  if (!named && asked == "auto") {
-    in_comment = names_in(head.comment, format.layout.delimiter, columns);
-    if (in_comment) {
-      rows.insert(rows.begin(), *in_comment);
-      if (!is_header(rows, columns, by_numbers)) in_comment.reset();
-      if (!in_comment) rows.erase(rows.begin());
+  std::optional<Cells> names = names_in(head.comment, delimiter, head.columns);
+  if (!names) return false;
+  head.rows.insert(head.rows.begin(), *names);
+  if (is_header(head.rows, head.columns, by_numbers)) return true;
+  head.rows.erase(head.rows.begin());
+  return false;
+}
+
+/// Finds out where the names stand; those are rows[0] then. False where there are none.
+bool find_names(CsvFormat& format, HeadRows& head, std::string_view asked) {
+  bool by_numbers = false;
+  bool named =
+      asked == "yes" || (asked == "auto" && is_header(head.rows, head.columns, by_numbers));
+  if (named) {
+    ++format.layout.head_rows;
+    if (by_numbers) {
+      format.notes.push_back(fmt::format(
+          "the first row, {}, has even steps and lies far outside the values below it: it is taken "
+          "as the columns' names (--reader csv --reader.header no makes it a row)",
+          row_text(head.rows[0])));
     }
+    return true;
   }
-  if (!named && !in_comment) return;
-  if (named) ++format.layout.head_rows;
-  if (in_comment) {
-    format.notes.push_back(
-        fmt::format("the comment above the first row names the columns: {}", row_text(rows[0])));
-  } else if (by_numbers) {
-    format.notes.push_back(fmt::format(
-        "the first row, {}, has even steps and lies far outside the values below it: it is taken "
-        "as the columns' names (--reader csv --reader.header no makes it a row)",
-        row_text(rows[0])));
-  }
-  if (rows[0].size() + 1 == columns && rows.size() > 1) {
+  if (asked != "auto" || !take_names_from_comment(head, format.layout.delimiter)) return false;
+  format.notes.push_back(
+      fmt::format("the comment above the first row names the columns: {}", row_text(head.rows[0])));
+  return true;
+}
+
+void set_header(CsvFormat& format, HeadRows& head, std::string_view asked) {
+  if (!find_names(format, head, asked)) return;
+  std::vector<Cells>& rows = head.rows;
+  if (rows[0].size() + 1 == head.columns && rows.size() > 1) {
     rows[0].insert(rows[0].begin(), std::string_view());
-    format.has_row_names = true;
   }
-  bool ends_nameless =
-      columns > 1 && rows[0].size() >= columns && trim(rows[0][columns - 1]).empty();
-  for (size_t r = 1; ends_nameless && r < rows.size(); ++r) {
-    ends_nameless = rows[r].size() < columns || trim(rows[r][columns - 1]).empty();
-  }
-  if (ends_nameless && rows.size() > 1) {
-    --columns;
+  if (ends_nameless(rows, head.columns)) {
+    --head.columns;
     format.notes.push_back("every row ends with a delimiter, behind which there is no cell");
   }
-  rows[0].resize(columns);
-  format.has_row_names = format.has_row_names || trim(rows[0][0]).empty();
-  head.columns = columns;
-  if (asked != "yes" && are_units(std::span(rows).subspan(1), columns)) {
+  rows[0].resize(head.columns);
+  format.has_row_names = trim(rows[0][0]).empty();
+  if (asked != "yes" && are_units(std::span(rows).subspan(1), head.columns)) {
     ++format.layout.head_rows;
     bool ignored = false;
     for (std::string_view cell : rows[1]) format.units.push_back(to_utf8(trim(cell), ignored));
-    format.units.resize(columns);
+    format.units.resize(head.columns);
     format.notes.push_back(
         fmt::format("the row below the names, {}, is taken as the columns' units and left out",
                     row_text(rows[1])));

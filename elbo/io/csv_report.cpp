@@ -146,10 +146,9 @@ class Reporter {
     if (plan_.id) {
       const ColumnPlan& id = plan_.columns[*plan_.id];
       if (id.why != "--id") {
-        note(
-            fmt::format("column '{}' is left out as the rows' names and kept beside results: {} "
-                        "(--id none makes it a column like others)",
-                        id.name, id.why));
+        bool are_texts = id.why.starts_with("texts");
+        note(fmt::format("column '{}' is left out as the rows' names and kept beside results: {}{}",
+                         id.name, id.why, are_texts ? "" : " (--id none makes it a feature)"));
       }
     }
     say_meanings();

@@ -84,7 +84,8 @@ class PictureSet {
     std::string skip =
         read > 0 ? "; to go on without them: --reader image-folder --reader.skip_bad true" : ".";
     ELBO_CHECK(skip_bad && read > 0, Code::data,
-               "{}: {} of {} cannot be read:\n  {}\n{}Get them again or move them elsewhere{}",
+               "{}: {} of {} cannot be read:\n  {}\n{}Get them again, convert them to PNG, or move "
+               "them elsewhere{}",
                where, bad_.size(), counted(all, "picture"), some_of(bad_, 100, "\n  "), resize,
                skip);
   }

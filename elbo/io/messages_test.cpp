@@ -79,7 +79,8 @@ TEST_F(Messages, ReadersGivenAnotherFormat) {
             "The file is no zip, or was not copied whole; get it again.");
   EXPECT_EQ(read("table.csv", "image-folder"),
             "D/table.csv: 1 of 1 picture cannot be read:\n  table.csv: of an unknown format by its "
-            "first bytes, expected PNG or JPEG\nGet them again or move them elsewhere.");
+            "first bytes, expected PNG or JPEG\nGet them again, convert them to PNG, or move them "
+            "elsewhere.");
   EXPECT_EQ(read("table.csv", "idx"),
             "D/table.csv: not an IDX file: bytes 0-3 are 612c 62 0a, expected 0000, a type (08, "
             "09, 0b, 0c, 0d, 0e) and 1 to 8 dimensions");
@@ -207,7 +208,8 @@ TEST_F(Messages, PicturesThatDoNotBelongTogether) {
             "D/p: 2 of 3 pictures cannot be read:\n"
             "  b.png: of an unknown format by its first bytes, expected PNG or JPEG\n"
             "  c.png: damaged PNG at byte 8: the file ends early\n"
-            "Get them again or move them elsewhere; to go on without them: --reader image-folder "
+            "Get them again, convert them to PNG, or move them elsewhere; to go on without them: "
+            "--reader image-folder "
             "--reader.skip_bad true");
   put_picture("q/a.png");
   put_picture("q/c/a.png");

@@ -155,13 +155,13 @@ TEST_F(Pictures, AllThatCannotBeReadAreNamedTogether) {
                           "JPEG\n"
                           "  5.png: damaged PNG at byte "))
       << message;
-  EXPECT_TRUE(
-      message.ends_with("  6.tif: TIFF by its first bytes, expected PNG or JPEG\n"
-                        "  7.webp: WebP by its first bytes, expected PNG or JPEG\n"
-                        "  8.png: a Git LFS pointer by its first bytes, expected PNG or "
-                        "JPEG\n"
-                        "Get them again or move them elsewhere; to go on without them: "
-                        "--reader image-folder --reader.skip_bad true"))
+  EXPECT_TRUE(message.ends_with(
+      "  6.tif: TIFF by its first bytes, expected PNG or JPEG\n"
+      "  7.webp: WebP by its first bytes, expected PNG or JPEG\n"
+      "  8.png: a Git LFS pointer by its first bytes, expected PNG or "
+      "JPEG\n"
+      "Get them again, convert them to PNG, or move them elsewhere; to go on without them: "
+      "--reader image-folder --reader.skip_bad true"))
       << message;
   RawData data = read("p", "skip_bad = true");
   EXPECT_EQ(data.train.ids, (Texts{"1.png", "9.png"}));
@@ -172,7 +172,7 @@ TEST_F(Pictures, AllThatCannotBeReadAreNamedTogether) {
   EXPECT_EQ(message_of([&] { read_data(folder / "q"); }),
             (folder / "q").string() +
                 ": 1 of 1 picture cannot be read:\n  1.gif: GIF by its first bytes, expected PNG "
-                "or JPEG\nGet them again or move them elsewhere.");
+                "or JPEG\nGet them again, convert them to PNG, or move them elsewhere.");
   EXPECT_NE(refused("q", "skip_bad = true"), "no error");
 }
 
@@ -186,7 +186,7 @@ TEST_F(Pictures, LargeOnesAreNamedWithTheWayToReadThem) {
             "D/p: 1 of 1 picture cannot be read:\n"
             "  1.png: 65537 x 4097 pixels, more than the 67108864 allowed\n"
             "Read large ones smaller: --reader image-folder --reader.resize 64,64\n"
-            "Get them again or move them elsewhere.");
+            "Get them again, convert them to PNG, or move them elsewhere.");
   EXPECT_NE(refused("p", "resize = [64, 64]").find("cannot hold the 65537 x 4097 pixels claimed"),
             std::string::npos)
       << "the limit of size no longer stands in the way";

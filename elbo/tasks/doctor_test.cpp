@@ -69,7 +69,7 @@ TEST(Doctor, SeesOtherDataThanTheRunBeganWith) {
   size_t at = text.find("\"sha256\": \"") + 11;
   text[at] = text[at] == '0' ? '1' : '0';
   write_file(run / "run.json", text);
-  EXPECT_EQ(level_of(examine_run(run), "has changed"), "bad");
+  EXPECT_EQ(level_of(examine_run(run), "is not what the run began with"), "bad");
 }
 
 TEST(Doctor, SeesSkippedStepsAndARollBack) {

@@ -42,8 +42,10 @@ Selection chosen_rows(const Run& run, const DataSource& data, const std::string&
   const std::string& name = data.schema.name;
   if (out.split == "all") {
     out.data = data.all;
-    out.text = rows_text(out.data->size(), "", name);
-    if (is_own) out.text += fmt::format(", {} of them trained on", with_commas(data.train->size()));
+    out.text = out.name = rows_text(out.data->size(), "", name);
+    if (is_own) {
+      out.text += fmt::format("; {} of them were trained on", with_commas(data.train->size()));
+    }
     out.parts = parts_of(data);
     bool are_one = std::all_of(out.parts.begin(), out.parts.end(),
                                [&](uint8_t part) { return part == out.parts[0]; });
@@ -57,7 +59,7 @@ Selection chosen_rows(const Run& run, const DataSource& data, const std::string&
   }
   ELBO_CHECK(out.data, Code::data, "{} has no {} split", name, out.split);
   bool is_plain = !is_own && out.split == "train";  // the run was not trained on these
-  out.text = rows_text(out.data->size(), is_plain ? "" : out.split, name);
+  out.text = out.name = rows_text(out.data->size(), is_plain ? "" : out.split, name);
   return out;
 }
 
@@ -93,7 +95,7 @@ std::vector<int64_t> Selection::places(std::span<const int64_t> numbers, const c
         it != place_of.end(), Code::usage,
         "{}: row {} is not among {}\nRows are numbered as in the file, from 1; `elbo encode` "
         "writes these numbers.",
-        option, number, text);
+        option, number, name);
     out.push_back(it->second);
   }
   return out;

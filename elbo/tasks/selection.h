@@ -14,7 +14,8 @@ namespace elbo {
 struct Selection {
   DatasetPtr data;      ///< in the order of the file
   Schema schema;        ///< of these data, which may name other classes than the run's
-  std::string text;     ///< "24 test rows of table", "240 rows of table, 192 of them trained on"
+  std::string name;     ///< "24 test rows of table"
+  std::string text;     ///< the name, with "; 192 of them were trained on" where that is so
   std::string split;    ///< "train", "valid", "test" or "all"
   std::string id_name;  ///< what Dataset::ids are called
   std::vector<std::string> notes;  ///< the reader's, and what of these rows the model has not met

@@ -39,7 +39,7 @@ TEST(SelectRows, AFileThatIsNamedIsTakenWhole) {
   }
   EXPECT_EQ(select_rows(run, copy.string()).text, "240 rows of copy");
   EXPECT_EQ(select_rows(run, table_file().string()).text,
-            "240 rows of table, 195 of them trained on");
+            "240 rows of table; 195 of them were trained on");
 }
 
 // What is written of a row is what the row itself gives, whichever way it was asked for.
@@ -164,7 +164,8 @@ TEST(SelectRows, FindsDataThatMovedAndRefusesOthersInTheirPlace) {
   EXPECT_THROW(select_rows(run, ""), Error);
   move_data(run.config.data, there.string());
   EXPECT_EQ(select_rows(run, "").text, "24 test rows of there");
-  EXPECT_EQ(select_rows(run, there.string()).text, "240 rows of there, 195 of them trained on");
+  EXPECT_EQ(select_rows(run, there.string()).text,
+            "240 rows of there; 195 of them were trained on");
   write_file(there, read_text(table_file()) + "500,5,small\n");
   EXPECT_THROW(select_rows(run, ""), Error);
 }

@@ -55,7 +55,11 @@ double copies_of_weights(const TrainOptions& train) {
   return held + good + written + packed;
 }
 
-std::string text_of(double bytes) { return fmt::format("{:.3g} GB", bytes / 1e9); }
+std::string text_of(double bytes) {
+  double gigabytes = bytes / 1e9;
+  if (gigabytes < 100) return fmt::format("{:.3g} GB", gigabytes);
+  return with_commas(static_cast<int64_t>(std::min(gigabytes, 1e15))) + " GB";
+}
 
 }  // namespace
 
