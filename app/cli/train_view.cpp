@@ -163,10 +163,14 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
       "{}, {}, {} posterior, {} prior, {} likelihood, {} parameters", network_text(c.model.encoder),
       counted(c.model.latent, "latent dimension"), c.model.posterior.type, c.model.prior.type,
       c.model.likelihood.type, with_commas(parameter_count(*plan.fresh.model)));
+  if (c.model.linear) model += ", beside linear maps that start as factor analysis or PCA";
   int64_t steps = (plan.data.train->size() + c.train.batch - 1) / c.train.batch;
   std::string how = fmt::format("{} of {}, {} {:g}, {}, {}", counted(c.train.epochs, "epoch"),
                                 counted(steps, "step"), c.train.optimizer.type, c.train.lr,
                                 engine_text(plan), counted(at::get_num_threads(), "thread"));
+  if (c.train.patience > 0) {
+    how += fmt::format(", until {} bring nothing", counted(c.train.patience, "epoch"));
+  }
   return {{"data", data}, {"model", model}, {"plan", how}};
 }
 

@@ -43,6 +43,19 @@ TEST(Evaluate, TheExactPosteriorMeetsTheEvidence) {
   }
 }
 
+TEST(Evaluate, FewRowsAreDrawnForOften) {
+  for (auto [rows, draws] : {std::pair<int64_t, int64_t>{20, 64}, {64, 64}, {400, 10}, {5000, 1}}) {
+    LinearGaussian problem(rows);
+    auto neg_elbo = [&](int64_t k) {
+      return value(run(*problem.model, problem.data, {.draws = k}), "neg_elbo");
+    };
+    EXPECT_EQ(neg_elbo(0), neg_elbo(draws)) << rows;
+    EXPECT_NE(neg_elbo(0), neg_elbo(draws + 1)) << rows;
+    const double off = std::sqrt(2.0 / static_cast<double>(rows * draws));
+    EXPECT_NEAR(neg_elbo(0), -problem.log_px.mean().item<double>(), 4 * off) << rows;
+  }
+}
+
 TEST(Evaluate, TheBoundRisesWithKToTheEvidence) {
   LinearGaussian problem(500, {.shift = 0.4, .log_scale = 0.4});
   const double log_px = problem.log_px.mean().item<double>();

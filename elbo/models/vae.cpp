@@ -125,7 +125,7 @@ class Vae : public Model {
     FactorOptions options = *likelihood_->as_factor_analysis();
     options.latent = latent_;
     options.floor = kGaussianScaleFloor * kGaussianScaleFloor;
-    Tensor mask = batch.mask.defined() ? batch.mask.flatten(1) : batch.mask;
+    Tensor mask = batch.mask.defined() ? batch.mask.flatten(1).cpu() : batch.mask;
     FactorAnalysis f =
         fit_factor_analysis(batch.x.flatten(1).cpu(), mask, options, rng.stream("factors"));
     Tensor to_z = f.encoder(), log_var = f.posterior_variance().log();

@@ -183,8 +183,9 @@ void set_length(const Schema& schema, int64_t rows, Value& train, std::vector<st
   int64_t epochs = std::clamp((wanted + steps - 1) / steps, kLeastEpochs, kMostEpochs);
   train["epochs"] = epochs;
   train["patience"] = std::max<int64_t>(10, epochs / 4);
-  why.push_back(fmt::format("{} of {}: {}", counted(rows, "training row"), counted(steps, "step"),
-                            counted(epochs, "epoch")));
+  why.push_back(fmt::format("{} make an epoch of {}: {}, or fewer where {} bring nothing",
+                            counted(rows, "training row"), counted(steps, "step"),
+                            counted(epochs, "epoch"), train["patience"].as_integer()));
 }
 
 }  // namespace

@@ -123,6 +123,18 @@ TEST(MakePlan, SaysWhichColumnItTookAsLabels) {
   EXPECT_EQ(plan_of(asked + "'none'").data.schema.columns, (std::vector<std::string>{"x", "y"}));
 }
 
+TEST(MakePlan, AnOptionOfAPartThatIsNotNamedIsOneOfThePartThatSuitsTheData) {
+  Plan plan = plan_of("data.path = 'moons'\nmodel.likelihood.value = 0.5\n");
+  Part likelihood = plan.resolved.config.model.likelihood;
+  EXPECT_EQ(likelihood.type, "gaussian");
+  EXPECT_EQ(likelihood.options.at("value").as_number(), 0.5);
+  EXPECT_EQ(likelihood.options.at("scale").as_string(), "column");
+  EXPECT_NE(error_of([] {
+              plan_of("data.path = 'moons'\nmodel.likelihood.valeu = 0.5\n");
+            }).find("did you mean 'value'"),
+            std::string::npos);
+}
+
 TEST(MakePlan, SaysThatAnArrayOfNumbersIsReadAsATable) {
   Path path = test_folder() / "floats.npy";
   write_file(path, encode_npy(make_array(DType::f32, {20, 4, 5})));
@@ -322,7 +334,9 @@ TEST(OpenFor, RefusesTheRunsOwnDataOnceItHasChanged) {
   EXPECT_NO_THROW(open_for(run, ""));
   write_file(path, rows_of({"a", "b"}, 61));
   std::string expected = fmt::format(
-      "data: {} has changed since the run began\nRestore the file, or train anew.", path.string());
+      "data: {} is not what the run began with\nRestore the file, say where it lies now with "
+      "--data PATH, or train anew.",
+      path.string());
   EXPECT_EQ(error_of([&] { open_for(run, ""); }), expected);
   EXPECT_EQ(error_of([&] { resume_run(run.folder, nullptr, nullptr); }), expected);
 }
@@ -375,6 +389,18 @@ TEST(TrainRun, RefusesDataWithNothingToLearn) {
             }).find("rows to train on are the same"),
             std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(test_folder() / "runs" / "same"));
+}
+
+// The data's own layer suggests linear paths today, and the checkpoint has none.
+TEST(Resume, RunsFromBeforeThereWereLinearPaths) {
+  Path run = train_tiny("no-linear", table_file(), "data.target = 'kind'");
+  std::string config = read_text(run / "config.toml");
+  size_t at = config.find("linear = false\n");
+  ASSERT_NE(at, std::string::npos);
+  config.erase(at, 15);
+  write_file(run / "config.toml", config);
+  EXPECT_EQ(resume_run(run, nullptr, nullptr, {.epochs = 6}).ending, Ending::finished);
+  EXPECT_FALSE(open_config(run).model.linear);
 }
 
 TEST(OpenConfig, ColumnsThatTheReaderLeftOutAreTheDatas) {
@@ -545,7 +571,7 @@ class Notes : public TrainListener {
 };
 
 TEST(TrainRun, SaysWhereItWritesWhereTheNameIsTaken) {
-  Plan plan = plan_of("data.path = 'moons'\ntrain.epochs = 1\nthreads = 1");
+  Plan plan = plan_of("data.path = 'moons'\ntrain.epochs = 1\nthreads = 1\nmodel.linear = false");
   Path parent = test_folder() / "names";
   Notes first, second;
   train_run(plan, parent, "m", &first, nullptr);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "elbo/core/metric.h"
 #include "elbo/data/device_batches.h"
 #include "elbo/kernels/peak.h"
 #include "elbo/nets/network.h"
@@ -88,6 +89,11 @@ class Trainer {
     ELBO_CHECK(progress_.skipped < progress_.step, Code::diverged,
                "training diverged: not one of {} steps was finite{}", progress_.step, kRemedy);
     save();
+    if (!start_rows_.empty() && progress_.best_epoch == 0) {
+      note(fmt::format(
+          "the start stays the best: by {} on {} no epoch is better by two standard errors",
+          c_.train.stop_on, counted(std::ssize(start_rows_), "validation row")));
+    }
     if (!out_of_patience()) return Ending::finished;
     note(fmt::format("stopped early: no better {} for {} epochs", c_.train.stop_on,
                      c_.train.patience));

@@ -176,6 +176,31 @@ TEST_F(TrainerTest, ALookThatIsNotANumberIsNeverTheBest) {
   EXPECT_EQ(read_model(folder / "best").metrics.at("epoch").as_integer(), 2);
 }
 
+// Four rows, of which one gets much worse and three a little better: better in the mean, by chance.
+TEST_F(TrainerTest, AFittedStartStaysUntilAnEpochIsClearlyBetter) {
+  using Rows = std::vector<double>;
+  const Rows start = {4, 4, 4, 4}, by_chance = {4.5, 3, 4.3, 3.8}, clear = {3.8, 3.7, 3.8, 3.75};
+  for (const Rows& last : {by_chance, clear}) {
+    TrainContext context = small_run(folder, small_options());
+    context.keeps_weights = true;
+    auto looks = std::make_shared<size_t>(0);
+    context.held_out = [=](Model&, const Pipeline&, const Dataset&) {
+      const Rows& rows = (*looks)++ == 0 ? start : last;
+      double mean = std::accumulate(rows.begin(), rows.end(), 0.0) / 4;
+      return HeldOut({{"neg_elbo", mean}}, {{"neg_elbo", rows}});
+    };
+    Recorder recorder;
+    watch(context, recorder);
+    train(context, false);
+    bool is_start = read_model(folder / "best").metrics.at("epoch").as_integer() == 0;
+    EXPECT_EQ(is_start, last == by_chance);
+    bool is_said = std::any_of(recorder.notes.begin(), recorder.notes.end(), [](auto& note) {
+      return note.find("the start stays the best") != std::string::npos;
+    });
+    EXPECT_EQ(is_said, is_start);
+  }
+}
+
 TEST_F(TrainerTest, WithoutValidationTheLastEpochIsTheBest) {
   TrainContext context = small_run(folder, small_options());
   context.data.valid = nullptr;
