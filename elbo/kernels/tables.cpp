@@ -7,6 +7,7 @@
 #include "elbo/kernels/activation.h"
 #include "elbo/kernels/gemm.h"
 #include "elbo/kernels/likelihood.h"
+#include "elbo/kernels/mixture.h"
 #include "elbo/kernels/norm.h"
 #include "elbo/kernels/peak.h"
 #include "elbo/kernels/posterior.h"
@@ -50,6 +51,7 @@ namespace elbo {
 ELBO_TABLE(ActivationKernels, Activations)
 ELBO_TABLE(GemmKernels, Gemms)
 ELBO_WIDE_TABLE(Bf16Kernels, Bf16Gemms)
+ELBO_TABLE(MixtureKernels, Mixture)
 ELBO_TABLE(NormKernels, Norms)
 ELBO_TABLE(PeakKernels, Peak)
 ELBO_WIDE_TABLE(PeakKernels, Bf16Peak)
@@ -102,6 +104,7 @@ GemmBlock gemm_block(Precision precision, Isa isa) {
   return precision == Precision::bf16 ? Bf16Gemms(isa)->block : Gemms(isa)->block;
 }
 const Bf16Kernels& bf16_kernels(Isa isa) { return *Bf16Gemms(isa); }
+const MixtureKernels& mixture_kernels(Isa isa) { return *Mixture(isa); }
 const NormKernels& norm_kernels(Isa isa) { return *Norms(isa); }
 const PeakKernels& peak_kernels(Precision precision, Isa isa) {
   return precision == Precision::bf16 ? *Bf16Peak(isa) : *Peak(isa);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "elbo/prob/kernel_nodes.h"
+#include "elbo/prob/mixture_node.h"
 #include "elbo/prob/normal.h"
 #include "elbo/tensor/shapes_only.h"
 
@@ -21,6 +23,11 @@ Tensor diagonal_log_prob(const Tensor& x, const DiagonalNormal& components) {
                     static_cast<double>(x.size(-1)) * log_2_pi;  // [C]
   Tensor squares = at::matmul(z.square(), precision.t());
   return -0.5 * (squares - 2 * at::matmul(z, (mu * precision).t()) + constant);
+}
+
+/// log 1/C sum_c p_c of log p_c [.., C].
+Tensor of_all(const Tensor& log_p) {
+  return log_p.logsumexp(-1) - std::log(static_cast<double>(log_p.size(-1)));
 }
 
 class VampPrior : public Prior {
@@ -52,18 +59,18 @@ class VampPrior : public Prior {
 Mixture::Mixture(std::unique_ptr<Distribution> components)
     : components_(std::move(components)), count_(components_->mean().size(0)) {}
 
-Tensor Mixture::log_prob_by_component(const Tensor& x) const {
-  const auto* diagonal = dynamic_cast<const DiagonalNormal*>(components_.get());
-  if (!diagonal) return components_->log_prob(x.unsqueeze(-2));
-  std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end());
-  shape.back() = count_;
-  return diagonal_log_prob(x.reshape({-1, x.size(-1)}), *diagonal).view(shape);
-}
-
 Tensor Mixture::log_prob(const Tensor& x, const Tensor& mask) const {
   ELBO_CHECK(!mask.defined(), Code::usage, "the {} distribution cannot mask single elements",
              name());
-  return log_prob_by_component(x).logsumexp(-1) - std::log(static_cast<double>(count_));
+  const auto* diagonal = dynamic_cast<const DiagonalNormal*>(components_.get());
+  if (!diagonal) return of_all(components_->log_prob(x.unsqueeze(-2)));
+  Tensor rows = x.reshape({-1, x.size(-1)});
+  bool by_kernel = is_kernel_tensor(x) && is_kernel_tensor(diagonal->mean()) &&
+                   is_kernel_tensor(diagonal->log_var());
+  Tensor out = by_kernel ? mixture_log_prob(rows, diagonal->mean(),
+                                            diagonal->log_var().expand_as(diagonal->mean()))
+                         : of_all(diagonal_log_prob(rows, *diagonal));
+  return out.view(x.sizes().slice(0, x.dim() - 1));
 }
 
 /// By a number of draws at a time from every component, of which each draw's own is taken.

@@ -18,8 +18,6 @@ class Mixture : public Distribution {
   Tensor variance() const override;
 
  private:
-  Tensor log_prob_by_component(const Tensor& x) const;  // [.., C]
-
   std::unique_ptr<Distribution> components_;
   int64_t count_;
 };

@@ -53,6 +53,32 @@ TEST(Mixture, NarrowComponentsLoseNothing) {
   EXPECT_LT(max_difference(mixture.log_prob(x), exact), 1e-3);
 }
 
+// f32 goes by the kernel, f64 by operators.
+TEST(Mixture, KernelAndOperatorsAgreeInValueAndGradients) {
+  for (int64_t c : {1, 5, 70}) {
+    Rng rng(6, "mixture");
+    Tensor mean = normal(rng, {c, 4}), log_var = normal(rng, {c, 4}) - 1,
+           x = normal(rng, {3, 7, 4});
+    Tensor weight = normal(rng, {3, 7}).to(at::kDouble);
+    std::vector<Tensor> values, gradients;
+    for (auto type : {at::kFloat, at::kDouble}) {
+      Tensor m = mean.to(type).detach().requires_grad_(), z = x.to(type).detach().requires_grad_();
+      Tensor v = log_var.to(type).detach().requires_grad_();
+      Mixture mixture(std::make_unique<DiagonalNormal>(m, v));
+      Tensor log_p = mixture.log_prob(z);
+      (log_p * weight).sum().backward();
+      values.push_back(log_p.detach());
+      for (const Tensor& t : {m, v, z}) gradients.push_back(t.grad().to(at::kDouble));
+      at::NoGradGuard no_grad;
+      EXPECT_EQ(max_difference(mixture.log_prob(z), values.back()), 0) << "without gradients";
+    }
+    EXPECT_LT(max_difference(values[0], values[1]), 1e-5) << c;
+    for (size_t i : {0, 1, 2}) {
+      EXPECT_LT(max_difference(gradients[i], gradients[i + 3]), 2e-5) << c << " " << i;
+    }
+  }
+}
+
 TEST(Mixture, DrawsHaveItsMoments) {
   for (bool full : {false, true}) {
     Mixture mixture(components(4, 3, full));
