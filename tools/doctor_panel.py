@@ -125,9 +125,9 @@ def move_data(_, path):
 
 # (what was done, data, options, words that the doctor has to say, what is done to the run afterwards)
 BROKEN = [
-    ("one epoch of 1,000 digits", MNIST, "--limit 1000 --epochs 1", "worse than|too few steps", None),
-    ("learning rate of 30", two_factors, "--lr 30 --epochs 10", "rolled back|diverged|Lower train.lr", None),
-    ("learning rate of 1e-7", two_factors, "--lr 1e-7 --model.linear false --epochs 20", "worse than", None),
+    ("one epoch of 1,000 digits", MNIST, "--limit 1000 --epochs 1", "too few steps", None),
+    ("learning rate of 30", two_factors, "--lr 30 --epochs 10", "diverged", None),
+    ("learning rate of 1e-7", two_factors, "--lr 1e-7 --model.linear false --epochs 20", "too few steps", None),
     ("fixed scale of 10", two_factors, "--model.likelihood.scale fixed --model.likelihood.value 10 --model.linear false",
      "fixed scale", None),
     ("fixed scale of 0.01", two_factors, "--model.likelihood.scale fixed --model.likelihood.value 0.01 "
@@ -136,17 +136,17 @@ BROKEN = [
      "--transform [] --model.linear false --epochs 20", "worse than", None),
     ("beta of 100", MNIST, "--limit 2000 --beta 100 --epochs 8", "posterior collapse", None),
     ("beta of 100, table", two_factors, "--beta 100 --model.linear false", "posterior collapse", None),
-    ("overfitted: 800 units, 150 rows, no validation", DIGITS,
-     "--limit 150 --valid 0 --epochs 300 --latent 32 --lr 0.001", "overfitting", None),
+    ("overfitted: 400 units, 100 rows, no validation", few_rows,
+     "--valid 0 --epochs 2000 --model.linear false --model.encoder.sizes 400 --ema 0", "overfitting", None),
     ("constant columns", table(1000, 8, with_constant), "", "constant", None),
-    ("columns twice", table(2000, 12, copied), "", "floor|copies", None),
+    ("columns twice", table(2000, 12, copied), "", "the same as", None),
     ("rows twice", table(1000, 8, doubled(300)), "", "also among the training", None),
     ("a sentinel of -999", table(1000, 8, with_sentinel), "", "-999", None),
-    ("one latent for many", SETS["linear, 20,000 rows"], "--limit 4000 --latent 4 --epochs 10 --model.linear false "
-     "--lr 1e-5", "worse than|more may help", None),
-    ("beta of 0", two_factors, "--beta 0 --model.linear false --epochs 40", "under-regularised|worse than", None),
+    ("one latent for many", SETS["linear, 20,000 rows"], "--limit 4000 --latent 1", r"with more latents \(model.latent=2\)", None),
+    ("beta of 0", two_factors, "--beta 0 --model.linear false --epochs 40", "beta=1", None),
     ("free bits of 3 nats", two_factors, "--free-bits 3 --epochs 20 --model.linear false", "free bits", None),
-    ("five rows", table(5, 4, lambda rng, _: factors(rng, 4)), "", "rows", None),
+    ("rows twice, as they come: red wine quality", SETS["red wine quality"], "", "also among the training", None),
+    ("five rows", table(5, 4, lambda rng, _: factors(rng, 4)), "", "too few to tell", None),
     ("killed half-way", two_factors, "--epochs 4", "epochs? done", cut_short),
     ("other data than before", two_factors, "--epochs 4", "is not what the run began with", change_data),
     ("data gone", two_factors, "--epochs 4", "does not exist", move_data),
@@ -162,7 +162,6 @@ GOOD = [
     ("defaults, breast cancer", SETS["breast cancer"], ""),
     ("defaults, diabetes", SETS["diabetes"], ""),
     ("defaults, iris", SETS["iris"], ""),
-    ("defaults, red wine quality", SETS["red wine quality"], ""),
     ("defaults, linear, 200 rows", linear_gaussian(200), ""),
     ("defaults, linear, 5,000 rows", linear_gaussian(5000), ""),
     ("defaults, a bent surface", table(3000, 6, curved), ""),
@@ -176,7 +175,7 @@ GOOD = [
     ("two latents, bent surface", table(3000, 6, curved), "--latent 2"),
     ("one latent, clusters", table(3000, 8, mixture), "--latent 1"),
     ("warm-up, clusters", table(3000, 8, mixture), "--objective.beta-schedule linear"),
-    ("dropout, red wine quality", SETS["red wine quality"], "--model.encoder.dropout 0.1"),
+    ("dropout, breast cancer", SETS["breast cancer"], "--model.encoder.dropout 0.1"),
 ]
 
 

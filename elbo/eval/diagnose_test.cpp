@@ -28,11 +28,12 @@ Evaluation made(int64_t size, int64_t active, double kl, double recon = 70, doub
 }
 
 std::vector<Finding> diagnosed(const Evaluation& evaluation, const Evaluation* train = nullptr,
-                               const std::vector<Baseline>& baselines = {}) {
+                               const std::vector<Baseline>& baselines = {},
+                               const Recipe& recipe = {}) {
   Schema schema;
-  schema.shape = {4};
+  schema.shape = {30};
   auto model = linear_model(2, 4, "diagonal", fixed_gaussian(1));
-  return diagnose(evaluation, train, baselines, *model, schema);
+  return diagnose(evaluation, train, baselines, *model, schema, recipe);
 }
 
 /// The level of the finding that contains these words; "" when there is none.
@@ -148,7 +149,7 @@ TEST(Diagnose, AScaleAtItsFloorIsBad) {
   evaluation.share_at_scale_floor = 0.005;
   EXPECT_EQ(level_of(diagnosed(evaluation), "floor"), "");
   evaluation.share_at_scale_floor = 0.25;
-  EXPECT_EQ(level_of(diagnosed(evaluation), "25 % of the elements (4 columns)"), "bad");
+  EXPECT_EQ(level_of(diagnosed(evaluation), "25 % of the elements (30 columns)"), "bad");
 }
 
 TEST(Diagnose, ABoundOnOneDrawIsAWarning) {
@@ -180,7 +181,7 @@ TEST(Diagnose, OfRealModelsSeesWhatWasDoneToThem) {
   LinearGaussian problem(500);
   auto diagnosed_now = [&](Model& model) {
     Evaluation e = evaluate(model, Pipeline({}, problem.data->schema()), *problem.data, {}, 1);
-    return diagnose(e, &e, {}, model, problem.data->schema());
+    return diagnose(e, &e, {}, model, problem.data->schema(), {});
   };
   EXPECT_EQ(level_of(diagnosed_now(*problem.model), "healthy"), "good");
   set_linear(*problem.model, "encoder", at::zeros({5, 4}), at::zeros({5}));

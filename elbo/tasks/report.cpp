@@ -110,8 +110,9 @@ RunSummary summarise(const Path& folder, bool wants_report, const DataSource* op
   DatasetPtr seen = subset(data.train, spaced_rows(data.train->size(), kTrainExamples));
   out.on_train = evaluate(model, pipeline, *seen, EvalOptions{}, seed);
   out.baselines = baselines_of(run, data, *held_out, out.split, wants_report || opened);
-  out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train,
-                          out.baselines, model, run.trained.schema);
+  out.findings =
+      diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train, out.baselines, model,
+               run.trained.schema, {run.trained.options, run.config.objective});
   out.headline = headline_of(run, out.evaluation, out.split);
   if (wants_report) out.report = write_report(run, data, out);
   return out;
