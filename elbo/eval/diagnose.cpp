@@ -53,8 +53,22 @@ const Baseline* named(const std::vector<Baseline>& baselines, std::string_view n
   return nullptr;
 }
 
+/// The gaussian scale that was fixed; 0 where none was.
+double fixed_scale(const ModelOptions& o) {
+  const Value* kind = o.likelihood.options.find("scale");
+  if (o.likelihood.type != "gaussian" || !kind || !kind->is_string()) return 0;
+  if (kind->as_string() != "fixed") return 0;
+  const Value* given = o.likelihood.options.find("value");
+  return given ? given->as_number() : 1;
+}
+
 /// What lets latents carry more under this objective.
-std::string more_kl(const ObjectiveOptions& o) {
+std::string more_kl(const Recipe& recipe) {
+  const ObjectiveOptions& o = recipe.objective;
+  if (fixed_scale(recipe.model) > 0) {
+    return "Learn the gaussian scale, which weighs the data against the KL "
+           "(model.likelihood.scale=learned)";
+  }
   if (o.bound.type == "iwae") {
     return "Train under the ELBO with a warm-up (objective.bound=elbo "
            "objective.beta_schedule=linear)";
@@ -74,6 +88,7 @@ class LatentFindings {
   LatentFindings(const Evaluation& e, const Recipe& recipe, int64_t elements, bool has_room,
                  std::vector<Finding>& out)
       : out_(out),
+        recipe_(recipe),
         objective_(recipe.objective),
         elements_(static_cast<double>(elements)),
         has_room_(has_room),
@@ -95,7 +110,7 @@ class LatentFindings {
             ? fmt::format("none of {} is active", counted(int64_t(size_), "latent dimension"))
             : fmt::format("the KL is {:.3g} nats, too little to tell two halves of the data apart",
                           kl_);
-    say("bad", "posterior collapse: {}. {}", what, more_kl(objective_));
+    say("bad", "posterior collapse: {}. {}", what, more_kl(recipe_));
   }
 
   void regularisation() {
@@ -113,7 +128,7 @@ class LatentFindings {
       say("warn",
           "over-regularised: {:.2g} nats of KL for each active dimension, so the latents are "
           "mostly noise. {}",
-          each, more_kl(objective_));
+          each, more_kl(recipe_));
     } else if (each > kStrongKl) {
       say("warn",
           "under-regularised: {:.2g} nats of KL for each active dimension, so draws from the prior "
@@ -129,7 +144,7 @@ class LatentFindings {
     if (active_ < kFewActive * size_) {
       say("warn",
           "only {} of {} latent dimensions active. {}; if {} are enough, set model.latent={}",
-          active_, size_, more_kl(objective_), active_, active_);
+          active_, size_, more_kl(recipe_), active_, active_);
     } else if (active_ < size_) {
       say("good", "{} of {} latent dimensions unused: harmless; model.latent={} would do the same",
           size_ - active_, size_, active_);
@@ -150,6 +165,7 @@ class LatentFindings {
   }
 
   std::vector<Finding>& out_;
+  const Recipe& recipe_;
   const ObjectiveOptions& objective_;
   double elements_;
   bool has_room_;
@@ -206,11 +222,9 @@ void find_scale_at_floor(const Evaluation& evaluation, const Schema& schema,
 void find_fixed_scale(const Evaluation& evaluation, const Recipe& recipe,
                       std::vector<Finding>& out) {
   const Metric* mse = evaluation.find("reconstruction_mse");
-  const Value* kind = recipe.model.likelihood.options.find("scale");
-  if (!mse || recipe.model.likelihood.type != "gaussian" || !kind) return;
-  if (!kind->is_string() || kind->as_string() != "fixed") return;
-  const Value* given = recipe.model.likelihood.options.find("value");
-  double scale = given ? given->as_number() : 1, own = std::sqrt(mse->value);
+  double scale = fixed_scale(recipe.model);
+  if (!mse || scale == 0) return;
+  double own = std::sqrt(mse->value);
   if (scale <= kScaleRatio * own && scale >= own / kScaleRatio) return;
   out.push_back(
       {"warn", fmt::format("the fixed scale is {:.3g}, where the errors of the "
@@ -221,7 +235,12 @@ void find_fixed_scale(const Evaluation& evaluation, const Recipe& recipe,
 
 /// What to do about a model that a simple one beats.
 std::string better_fit(const Recipe& recipe, double latent_room) {
-  std::string out = "Train longer (train.epochs)";
+  const ObjectiveOptions& o = recipe.objective;
+  std::string out;
+  if (o.beta != 1) out = "Set objective.beta=1, by which both are measured. ";
+  if (o.free_bits > 0) out += "Set objective.free_bits=0. ";
+  if (fixed_scale(recipe.model) > 0) out += "Learn the scale (model.likelihood.scale=learned). ";
+  out += "Train longer (train.epochs)";
   if (latent_room > 0) out += fmt::format(", with more latents (model.latent={})", latent_room);
   if (!recipe.model.linear && recipe.model.likelihood.type == "gaussian") {
     out += ", start from the linear model (model.linear=true)";

@@ -111,32 +111,49 @@ class Examination {
         std::ceil(10 * kReach / reach * static_cast<double>(epochs)));
   }
 
+  /// "leave them out (--drop a,b)" and the like, for at most kColumnsNamed of them.
+  void say_odd(const char* what, std::vector<std::string> names, const std::string& remedy) {
+    if (names.empty()) return;
+    size_t more = names.size() - std::min(names.size(), kColumnsNamed);
+    names.resize(names.size() - more);
+    say("warn", "{} {}: {}{}. {}", names.size() + more == 1 ? "column" : "columns", what,
+        fmt::join(names, ", "), more ? fmt::format(" and {} more", more) : "", remedy);
+  }
+
   void look_at_columns() {
     if (data_.schema.kind != "table") return;
-    std::vector<std::string> odd;
-    for (const ColumnReport& column : data_.column_reports) {
-      if (column.role != "feature") continue;
-      for (const std::string& flag : column.flags) odd.push_back(column.name + ": " + flag);
-    }
+    std::vector<std::string> constant, copied, sentinel;
     for (const ColumnStatistics& column : column_statistics(*data_.train)) {
       for (const std::string& flag : column.flags) {
-        if (flag.starts_with("the same")) odd.push_back(column.name + ": " + flag);
+        if (flag == "constant") constant.push_back(column.name);
+        if (flag.starts_with("the same")) {
+          copied.push_back(fmt::format("{} ({})", column.name, flag));
+        }
       }
     }
-    if (odd.empty()) return;
-    size_t shown = std::min(odd.size(), kColumnsNamed);
-    std::string more = odd.size() > shown ? fmt::format(" and {} more", odd.size() - shown) : "";
-    odd.resize(shown);
-    say("warn",
-        "odd columns: {}{}. Leave them out (--drop NAME), or name what means missing "
-        "(--set 'data.reader.missing=[\"-999\"]')",
-        fmt::join(odd, "; "), more);
+    std::string text;  // the first that may mean missing
+    for (const ColumnReport& column : data_.column_reports) {
+      for (const std::string& flag : column.flags) {
+        if (column.role != "feature" || !flag.ends_with("may mean missing")) continue;
+        sentinel.push_back(fmt::format("{} ({})", column.name, flag));
+        if (text.empty()) text = flag.substr(0, flag.find(' '));
+      }
+    }
+    say_odd("without variation", constant, "Leave them out (--drop)");
+    say_odd("that are copies of others", copied, "Leave them out (--drop)");
+    say_odd("with odd numbers", sentinel,
+            fmt::format("If such a number means missing, say so (--reader csv --reader.missing {})",
+                        text));
   }
 
   void look_at_rows() {
     std::string split;
     DatasetPtr held_out = held_out_split(data_, split);
-    if (split == "train") return;
+    if (split == "train") {
+      return say("warn",
+                 "no rows are held out: what is measured was seen in training. It takes "
+                 "more data, or data.valid and data.test that hold rows out");
+    }
     int64_t rows = held_out->size();
     if (rows < kFewRows) {
       bool has_more = !data_.has_own_test && data_.all->size() >= 2 * kFewRows;

@@ -30,6 +30,7 @@ namespace elbo {
 /// | are not new     |       | training rows: what is measured on them was seen |
 /// | few rows        | warn  | fewer than 10 rows are held out: a spread over n rows is known to |
 /// |                 |       | 1 / sqrt(2 (n - 1)), a quarter at 10 |
+/// | none held out   | warn  | there are no rows but those for training |
 /// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
 /// | data missing    | warn  | the data cannot be opened, so nothing is measured |
 /// `moved`: where the run's data lie now; "" where its configuration says.
