@@ -67,7 +67,7 @@ std::string more_kl(const Recipe& recipe) {
   const ObjectiveOptions& o = recipe.objective;
   if (fixed_scale(recipe.model) > 0) {
     return "Learn the gaussian scale, which weighs the data against the KL "
-           "(model.likelihood.scale=learned)";
+           "(model.likelihood.scale=learned model.likelihood.value=1)";
   }
   if (o.bound.type == "iwae") {
     return "Train under the ELBO with a warm-up (objective.bound=elbo "
@@ -193,7 +193,8 @@ void find_overfitting(const Evaluation& evaluation, const Evaluation& train,
   bool beyond_chance = gap > 3 * std::hypot(here->se, there->se);
   if (!beyond_chance || share <= kGap) return;
   const Baseline* linear = best_of(baselines, true);
-  if (linear && !is_worse(*nearest_bound(evaluation), *linear->neg_log)) {
+  const Metric* ours = nearest_bound(evaluation);
+  if (ours && linear && !is_worse(*ours, *linear->neg_log)) {
     out.push_back({"good", fmt::format("{} is {:.3g} nats above that of the training examples, as "
                                        "with few rows; {} does no better on rows held out",
                                        name, gap, linear->name)});
@@ -239,12 +240,12 @@ std::string better_fit(const Recipe& recipe, double latent_room) {
   std::string out;
   if (o.beta != 1) out = "Set objective.beta=1, by which both are measured. ";
   if (o.free_bits > 0) out += "Set objective.free_bits=0. ";
-  if (fixed_scale(recipe.model) > 0) out += "Learn the scale (model.likelihood.scale=learned). ";
-  out += "Train longer (train.epochs)";
+  if (fixed_scale(recipe.model) > 0)
+    out += "Learn the scale (model.likelihood.scale=learned model.likelihood.value=1). ";
+  bool may_start = !recipe.model.linear && recipe.model.likelihood.type == "gaussian";
+  out += may_start ? "Start from the linear model (model.linear=true), train longer (train.epochs)"
+                   : "Train longer (train.epochs)";
   if (latent_room > 0) out += fmt::format(", with more latents (model.latent={})", latent_room);
-  if (!recipe.model.linear && recipe.model.likelihood.type == "gaussian") {
-    out += ", start from the linear model (model.linear=true)";
-  }
   return out + ", or see `elbo describe` for what is odd in the data";
 }
 

@@ -160,7 +160,7 @@ std::vector<Finding> collapsed(const Recipe& recipe, const Run& run) {
 
 // A remedy for collapse is one that goes together with the objective.
 TEST(Doctor, RemediesForCollapseAreAcceptedUnderEachObjective) {
-  Run run = open_run(table_run());
+  auto run = open_run(table_run());
   for (const std::string objective :
        {"bound = 'iwae'", "bound = 'elbo'", "beta = 4.0", "beta_schedule = 'linear'",
         "beta_schedule = 'linear'\nfree_bits = 0.2"}) {
@@ -169,7 +169,7 @@ TEST(Doctor, RemediesForCollapseAreAcceptedUnderEachObjective) {
         make_plan(
             {{"test", parse_toml(fmt::format("data.path = '{}'\n{}", table_file().string(), broken),
                                  "test")}})
-            .config;
+            .resolved.config;
     auto found = collapsed({config.model, config.objective}, run);
     ASSERT_EQ(level_of(found, "posterior collapse"), "bad");
     std::string remedy = settings_in(found[0].text);
