@@ -64,17 +64,17 @@ double fixed_scale(const ModelOptions& o) {
 
 /// What lets latents carry more under this objective.
 std::string more_kl(const Recipe& recipe) {
-  const ObjectiveOptions& o = recipe.objective;
+  const Recipe::Objective& o = recipe.objective;
   if (fixed_scale(recipe.model) > 0) {
     return "Learn the gaussian scale, which weighs the data against the KL "
            "(model.likelihood.scale=learned model.likelihood.value=1)";
   }
-  if (o.bound.type == "iwae") {
+  if (!o.has_kl) {
     return "Train under the ELBO with a warm-up (objective.bound=elbo "
            "objective.beta_schedule=linear)";
   }
   if (o.beta > 1) return "Lower the weight of the KL (objective.beta=1)";
-  if (o.beta_schedule.type == "constant") {
+  if (!o.is_scheduled) {
     return "Warm the KL up (objective.beta_schedule=linear) or give it free bits "
            "(objective.free_bits=0.1)";
   }
@@ -166,7 +166,7 @@ class LatentFindings {
 
   std::vector<Finding>& out_;
   const Recipe& recipe_;
-  const ObjectiveOptions& objective_;
+  const Recipe::Objective& objective_;
   double elements_;
   bool has_room_;
   double kl_, active_, size_;
@@ -236,7 +236,7 @@ void find_fixed_scale(const Evaluation& evaluation, const Recipe& recipe,
 
 /// What to do about a model that a simple one beats.
 std::string better_fit(const Recipe& recipe, double latent_room) {
-  const ObjectiveOptions& o = recipe.objective;
+  const Recipe::Objective& o = recipe.objective;
   std::string out;
   if (o.beta != 1) out = "Set objective.beta=1, by which both are measured. ";
   if (o.free_bits > 0) out += "Set objective.free_bits=0. ";

@@ -6,7 +6,6 @@
 
 #include "elbo/eval/baselines.h"
 #include "elbo/eval/evaluate.h"
-#include "elbo/objectives/objective.h"
 
 namespace elbo {
 
@@ -24,7 +23,12 @@ Value findings_to_value(const std::vector<Finding>& findings);
 /// What a model was made with and trained for, on which remedies depend.
 struct Recipe {
   ModelOptions model;
-  ObjectiveOptions objective;
+  struct Objective {
+    bool has_kl = true;  ///< false under the IWAE bound
+    double beta = 1;
+    bool is_scheduled = false;  ///< whether beta changes over the run
+    double free_bits = 0;       ///< nats for each dimension
+  } objective = {};
 };
 
 /// What an evaluation says about a model, the gravest first. `train`, which may be null, is the

@@ -7,6 +7,7 @@
 
 #include "elbo/tasks/history.h"
 #include "elbo/tasks/inspect.h"
+#include "elbo/tasks/report.h"
 #include "elbo/tasks/testing.h"
 
 namespace elbo {
@@ -170,7 +171,7 @@ TEST(Doctor, RemediesForCollapseAreAcceptedUnderEachObjective) {
             {{"test", parse_toml(fmt::format("data.path = '{}'\n{}", table_file().string(), broken),
                                  "test")}})
             .resolved.config;
-    auto found = collapsed({config.model, config.objective}, run);
+    auto found = collapsed(recipe_of(config.model, config.objective), run);
     ASSERT_EQ(level_of(found, "posterior collapse"), "bad");
     std::string remedy = settings_in(found[0].text);
     ASSERT_NE(remedy, "") << objective;
