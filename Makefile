@@ -4,7 +4,7 @@ BUILD := build/release
 JOBS  := $(shell nproc)
 ELBO  := $(BUILD)/app/cli/elbo
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-slow fidelity panel bench fuzz check format clean
+.PHONY: help build demo test test-slow fidelity panel doctor-panel bench fuzz check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ fidelity: build  ## our numbers beside published ones, minutes
 
 panel: build     ## the defaults on many data sets beside simple models, minutes; kept in docs/panel.md
 	@tools/panel.py $(ELBO) --write docs/panel.md
+
+doctor-panel: build  ## what `elbo doctor` says of broken and good models, minutes; kept in docs/doctor.md
+	@tools/doctor_panel.py $(ELBO) --write docs/doctor.md
 
 bench: build     ## speed beside the peers, kept in docs/performance.md; BENCH="all --isa avx2" for more
 	@bench/run.py $(BUILD) --csv bench/results.csv $(BENCH)

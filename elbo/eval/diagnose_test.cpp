@@ -28,11 +28,12 @@ Evaluation made(int64_t size, int64_t active, double kl, double recon = 70, doub
 }
 
 std::vector<Finding> diagnosed(const Evaluation& evaluation, const Evaluation* train = nullptr,
-                               const std::vector<Baseline>& baselines = {}) {
+                               const std::vector<Baseline>& baselines = {},
+                               const Recipe& recipe = {}) {
   Schema schema;
-  schema.shape = {4};
+  schema.shape = {30};
   auto model = linear_model(2, 4, "diagonal", fixed_gaussian(1));
-  return diagnose(evaluation, train, baselines, *model, schema);
+  return diagnose(evaluation, train, baselines, *model, schema, recipe);
 }
 
 /// The level of the finding that contains these words; "" when there is none.
@@ -92,6 +93,81 @@ TEST(Diagnose, WorseThanATrivialModelIsNeverHealthy) {
             "bad");
 }
 
+// Whatever the model, its errors and the baselines: beaten beyond two standard errors by one
+// without latents, or with a reconstruction worse than the mean's, it is never called healthy.
+TEST(Diagnose, NoModelWorseThanATrivialOneIsHealthyWhateverItsNumbers) {
+  Rng rng(1, "baselines");
+  int beaten = 0;
+  for (int i = 0; i < 2000; ++i) {
+    double recon = 200 * rng.uniform() - 100, kl = 60 * rng.uniform(), se = rng.uniform();
+    auto active = static_cast<int64_t>(21 * rng.uniform());
+    Evaluation e = made(20, active, kl, recon, se), train = made(20, active, kl, recon - 1, se);
+    e.metrics.push_back({"reconstruction_mse", rng.uniform(), 0.01, "", ""});
+    std::vector<Baseline> baselines;
+    for (int b = 0; b < 3; ++b) {
+      baselines.push_back(baseline("made", 300 * rng.uniform() - 150, rng.uniform(), b == 2));
+    }
+    bool is_beaten = false;
+    for (const Baseline& b : baselines) {
+      if (b.has_latents) continue;
+      is_beaten = is_beaten || recon + kl - b.neg_log->value > 2 * std::hypot(se, 0.2) ||
+                  e.find("reconstruction_mse")->value > b.mse;
+    }
+    beaten += is_beaten;
+    if (!is_beaten) continue;
+    auto findings = diagnosed(e, &train, baselines);
+    EXPECT_EQ(level_of(findings, "healthy"), "");
+    EXPECT_EQ(findings[0].level, "bad");
+  }
+  EXPECT_GT(beaten, 500);
+  EXPECT_LT(beaten, 2000);
+}
+
+TEST(Diagnose, AGapThatALinearModelHasTooIsNoOverfitting) {
+  Evaluation train = made(20, 13, 25, 75), valid = made(20, 13, 25, 96);  // 121 nats
+  auto linear = baseline("factor analysis, 20 factors", 122, 0.5, true);
+  EXPECT_EQ(level_of(diagnosed(valid, &train, {linear}), "does no better"), "good");
+  EXPECT_EQ(level_of(diagnosed(valid, &train, {linear}), "overfitting"), "");
+  linear.neg_log->value = 115;
+  EXPECT_EQ(level_of(diagnosed(valid, &train, {linear}), "overfitting"), "bad");
+}
+
+TEST(Diagnose, NoMoreLatentsAreAskedForThanAFullCovarianceWouldUse) {
+  auto full = baseline("full covariance", 90, 0.5, false);
+  EXPECT_EQ(level_of(diagnosed(made(8, 8, 20), nullptr, {full}), "more may help"), "");
+  full.neg_log->value = 80;  // the model has 90
+  auto linear = baseline("factor analysis, 8 factors", 95, 0.5, true);
+  Recipe recipe;
+  recipe.model.latent = 8;
+  EXPECT_EQ(level_of(diagnosed(made(8, 8, 20), nullptr, {full, linear}, recipe),
+                     "with more latents (model.latent=16)"),
+            "bad");
+}
+
+TEST(Diagnose, AKlOfFreeBitsOnlyIsAWarning) {
+  Recipe recipe;
+  recipe.objective.free_bits = 2;
+  EXPECT_EQ(level_of(diagnosed(made(20, 20, 43), nullptr, {}, recipe), "only free bits"), "warn");
+  EXPECT_EQ(level_of(diagnosed(made(20, 20, 45), nullptr, {}, recipe), "only free bits"), "");
+  EXPECT_EQ(level_of(diagnosed(made(20, 20, 43)), "only free bits"), "");
+}
+
+TEST(Diagnose, AFixedScaleFarFromTheErrorsIsAWarning) {
+  Evaluation e = made(20, 13, 25);
+  e.metrics.push_back({"reconstruction_mse", 0.25, 0.01, "", ""});
+  auto level = [&](double scale) {
+    Recipe recipe;
+    recipe.model.likelihood = {"gaussian", Value::table()};
+    recipe.model.likelihood.options["scale"] = "fixed";
+    recipe.model.likelihood.options["value"] = scale;
+    return level_of(diagnosed(e, nullptr, {}, recipe), "the fixed scale");
+  };
+  EXPECT_EQ(level(0.24), "warn");
+  EXPECT_EQ(level(0.26), "");
+  EXPECT_EQ(level(0.99), "");
+  EXPECT_EQ(level(1.01), "warn");
+}
+
 TEST(Diagnose, WorseThanALinearModelOfEqualSizeIsAWarning) {
   Evaluation e = made(20, 20, 9);
   e.metrics.push_back({"reconstruction_mse", 0.5, 0.01, "", ""});
@@ -148,7 +224,7 @@ TEST(Diagnose, AScaleAtItsFloorIsBad) {
   evaluation.share_at_scale_floor = 0.005;
   EXPECT_EQ(level_of(diagnosed(evaluation), "floor"), "");
   evaluation.share_at_scale_floor = 0.25;
-  EXPECT_EQ(level_of(diagnosed(evaluation), "25 % of the elements (4 columns)"), "bad");
+  EXPECT_EQ(level_of(diagnosed(evaluation), "25 % of the elements (30 columns)"), "bad");
 }
 
 TEST(Diagnose, ABoundOnOneDrawIsAWarning) {
@@ -180,7 +256,7 @@ TEST(Diagnose, OfRealModelsSeesWhatWasDoneToThem) {
   LinearGaussian problem(500);
   auto diagnosed_now = [&](Model& model) {
     Evaluation e = evaluate(model, Pipeline({}, problem.data->schema()), *problem.data, {}, 1);
-    return diagnose(e, &e, {}, model, problem.data->schema());
+    return diagnose(e, &e, {}, model, problem.data->schema(), {});
   };
   EXPECT_EQ(level_of(diagnosed_now(*problem.model), "healthy"), "good");
   set_linear(*problem.model, "encoder", at::zeros({5, 4}), at::zeros({5}));

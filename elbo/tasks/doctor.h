@@ -18,6 +18,19 @@ namespace elbo {
 /// | skipped steps   | warn  | some steps were not finite |
 /// | unfinished      | warn  | fewer epochs are done than train.epochs, patience left |
 /// | still improving | warn  | the last epoch is the best, and the last tenth gained over 1 % |
+/// |                 |       | of the gain and 0.05 nats |
+/// | few steps       | warn  | steps * train.lr < 0.1 under adam, which moves no weight further |
+/// |                 |       | than train.lr a step (Kingma & Ba 2015, section 2.1): the weights, |
+/// |                 |       | drawn about as large, are much as they were. Not where training |
+/// |                 |       | starts at a fitted linear model |
+/// | no epoch done   | bad   | only the start was measured, and no model was kept |
+/// | odd columns     | warn  | a modelled column is constant, a copy of another, or has numbers |
+/// |                 |       | such as -999 that may mean missing |
+/// | rows held out   | warn  | over 1 % of the held-out rows of a table are also among the |
+/// | are not new     |       | training rows: what is measured on them was seen |
+/// | few rows        | warn  | fewer than 10 rows are held out: a spread over n rows is known to |
+/// |                 |       | 1 / sqrt(2 (n - 1)), a quarter at 10 |
+/// | none held out   | warn  | there are no rows but those for training |
 /// | data changed    | bad   | the fingerprint of the data is not the one in run.json |
 /// | data missing    | warn  | the data cannot be opened, so nothing is measured |
 /// `moved`: where the run's data lie now; "" where its configuration says.

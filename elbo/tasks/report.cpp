@@ -96,6 +96,10 @@ std::string model_text(const Run& run) {
                      t.options.likelihood.type, parameters);
 }
 
+Recipe recipe_of(const ModelOptions& model, const ObjectiveOptions& o) {
+  return {model, {o.bound.type != "iwae", o.beta, o.beta_schedule.type != "constant", o.free_bits}};
+}
+
 RunSummary summarise(const Path& folder, bool wants_report, const DataSource* opened) {
   Run run = open_run(folder);
   set_threads(run.config.threads);
@@ -110,8 +114,9 @@ RunSummary summarise(const Path& folder, bool wants_report, const DataSource* op
   DatasetPtr seen = subset(data.train, spaced_rows(data.train->size(), kTrainExamples));
   out.on_train = evaluate(model, pipeline, *seen, EvalOptions{}, seed);
   out.baselines = baselines_of(run, data, *held_out, out.split, wants_report || opened);
-  out.findings = diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train,
-                          out.baselines, model, run.trained.schema);
+  out.findings =
+      diagnose(out.evaluation, out.split == "train" ? nullptr : &out.on_train, out.baselines, model,
+               run.trained.schema, recipe_of(run.trained.options, run.config.objective));
   out.headline = headline_of(run, out.evaluation, out.split);
   if (wants_report) out.report = write_report(run, data, out);
   return out;

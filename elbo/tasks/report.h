@@ -22,6 +22,9 @@ struct RunSummary {
   Value to_value() const;
 };
 
+/// What diagnose() has to know of a run's options.
+Recipe recipe_of(const ModelOptions& model, const ObjectiveOptions& objective);
+
 /// Evaluates the best model of a run on its held-out split, says what that means and, when asked,
 /// writes report.html and plots/ into its folder, in the place of those already there. The same run
 /// gives the same bytes. Baselines are fitted once and kept as baselines.json. `opened` is the

@@ -159,22 +159,36 @@ std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max
   return out;
 }
 
-int64_t duplicated_rows(const Dataset& data) {
-  std::unordered_set<size_t> seen;
-  int64_t out = 0;
-  std::vector<int64_t> rows = spaced_rows(data.size(), 0);
-  auto most = static_cast<size_t>(rows_at_once(data.schema(), 4096));
-  for (size_t begin = 0; begin < rows.size(); begin += most) {
-    Batch batch = data.get(std::span(rows).subspan(begin, std::min(most, rows.size() - begin)));
+namespace {
+
+/// Visits a hash of each row; missing cells are equal to each other.
+template <class Visit>
+void for_each_row_hash(const Dataset& data, Visit visit) {
+  for_each_batch(data, rows_at_once(data.schema(), 4096), [&](const Batch& batch) {
     Tensor x = batch.x;
     if (batch.mask.defined()) x = x.masked_fill(batch.mask == 0, kHidden);
     x = x.to(at::kDouble).flatten(1).contiguous();
     auto width = static_cast<size_t>(x.size(1));
     for (int64_t r = 0; r < x.size(0); ++r) {
-      std::span<const double> row(x.data_ptr<double>() + static_cast<size_t>(r) * width, width);
-      out += !seen.insert(hash_of(row)).second;
+      visit(hash_of({x.data_ptr<double>() + static_cast<size_t>(r) * width, width}));
     }
-  }
+  });
+}
+
+}  // namespace
+
+int64_t duplicated_rows(const Dataset& data) {
+  std::unordered_set<size_t> seen;
+  int64_t out = 0;
+  for_each_row_hash(data, [&](size_t hash) { out += !seen.insert(hash).second; });
+  return out;
+}
+
+int64_t shared_rows(const Dataset& data, const Dataset& other) {
+  std::unordered_set<size_t> seen;
+  for_each_row_hash(other, [&](size_t hash) { seen.insert(hash); });
+  int64_t out = 0;
+  for_each_row_hash(data, [&](size_t hash) { out += seen.contains(hash); });
   return out;
 }
 

@@ -40,6 +40,8 @@ std::vector<ColumnStatistics> column_statistics(const Dataset& data, int64_t max
 
 /// How many rows of a data set are equal to one before them.
 int64_t duplicated_rows(const Dataset& data);
+/// How many rows of a data set are equal to one of another's.
+int64_t shared_rows(const Dataset& data, const Dataset& other);
 
 /// Examples of each class, in the order of Schema::labels.
 std::vector<int64_t> label_counts(const Dataset& data);

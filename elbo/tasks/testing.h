@@ -64,13 +64,16 @@ inline Path picture_file() {
   return path;
 }
 
-/// Trains a tiny model with two latents for four epochs; `more` is TOML.
-inline Path train_tiny(const std::string& name, const Path& data, const std::string& more = "") {
+/// Trains a tiny model with two latents for four epochs; `more` and, over it, `last` are TOML.
+inline Path train_tiny(const std::string& name, const Path& data, const std::string& more = "",
+                       const std::string& last = "") {
   std::string text = fmt::format(
       "data.path = '{}'\nmodel.latent = 2\ntrain.epochs = 4\ntrain.batch = 32\ntrain.lr = 0.01\n"
       "threads = 1\nmodel.encoder = {{ type = 'mlp', sizes = [16] }}\nmodel.linear = false\n",
       data.string());
-  Plan plan = make_plan({{"test", parse_toml(text, "test")}, {"more", parse_toml(more, "more")}});
+  Plan plan = make_plan({{"test", parse_toml(text, "test")},
+                         {"more", parse_toml(more, "more")},
+                         {"last", parse_toml(last, "last")}});
   return train_run(plan, test_folder() / "runs", name, nullptr, nullptr).folder;
 }
 
