@@ -15,7 +15,7 @@ struct DecodeVerbOptions : DecodeOptions, OutputOptions {
 
 int run(const DecodeVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0]);
-  Path path = output_path(o, run, "decoded");
+  OutputFile file = output_file(o, run, "decoded", call.console);
   Tensor z = read_latents(call.positionals[1], latent_size(*run.trained.model));
   Tensor x = decode(run, z, o);
   Output out{{{"x", x}, {"z", z}},
@@ -27,7 +27,7 @@ int run(const DecodeVerbOptions& o, Call& call) {
   }
   Value more;
   tell_decoded(o.decode, call.console, more);
-  return finish(path, o, out, more, call.console);
+  return finish(file, o, out, more, call.console);
 }
 
 }  // namespace

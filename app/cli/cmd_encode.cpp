@@ -17,8 +17,7 @@ struct EncodeVerbOptions : EncodeOptions, SelectOptions, OutputOptions {
 
 int run(const EncodeVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0], o.data);
-  Path path = o.output.empty() ? "latents.csv" : o.output;
-  check_output(path, o.force);
+  OutputFile file = table_file(o, "latents", call.console);
   Selection selection = open_rows(run, call, o);
   std::vector<int64_t> rows = spaced_rows(selection.data->size(), o.count);
   Noise noise(o.seed);
@@ -40,8 +39,8 @@ int run(const EncodeVerbOptions& o, Call& call) {
   Value more;
   more["split"] = selection.split;
   // Draws do not have the rows first.
-  if (o.draws > 0) return finish(path, o, make(rows), more, call.console);
-  return finish_rows(path, o, selection.schema, rows, make, more, call.console);
+  if (o.draws > 0) return finish(file, o, make(rows), more, call.console);
+  return finish_rows(file, o, selection.schema, rows, make, more, call.console);
 }
 
 }  // namespace

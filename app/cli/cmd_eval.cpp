@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/commands.h"
 #include "app/cli/result.h"
+#include "app/cli/train_view.h"
 #include "elbo/report/text_table.h"
 
 namespace elbo::cli {
@@ -33,6 +34,7 @@ int run(const EvalVerbOptions& o, Call& call) {
         {m.name, number.value, number.se.empty() ? "" : "± " + number.se, m.unit, m.help});
   }
   call.console.result(text_table({}, rows));
+  tell_notes(evaluation, call.console);
   Value document = evaluation.to_value();
   document["split"] = selection.split;
   call.console.document(document);

@@ -16,7 +16,7 @@ struct InterpolateVerbOptions : InterpolateOptions, SelectOptions, OutputOptions
 
 int run(const InterpolateVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0], o.data);
-  Path path = output_path(o, run, "interpolations");
+  OutputFile file = output_file(o, run, "interpolations", call.console);
   Selection selection = open_rows(run, call, o, o.from.empty() ? "" : "all");
   InterpolateOptions asked = o;
   asked.from = selection.places(o.from, "from");
@@ -41,7 +41,7 @@ int run(const InterpolateVerbOptions& o, Call& call) {
   more["from"] = Value::list(from);
   more["to"] = Value::list(to);
   tell_decoded(o.decode, call.console, more);
-  return finish(path, o, out, more, call.console);
+  return finish(file, o, out, more, call.console);
 }
 
 }  // namespace

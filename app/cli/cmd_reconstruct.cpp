@@ -23,9 +23,9 @@ struct ReconstructVerbOptions : DecodeOptions, SelectOptions, OutputOptions {
 
 int run(const ReconstructVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0], o.data);
-  Path path = output_path(o, run, "reconstructions");
+  OutputFile file = output_file(o, run, "reconstructions", call.console);
   Selection selection = open_rows(run, call, o);
-  const bool is_picture = path.extension() == ".png" && run.trained.schema.kind == "image";
+  const bool is_picture = file.format == "png" && run.trained.schema.kind == "image";
   const bool are_some = o.count < 0 && (is_picture || !selection.is_whole);
   std::vector<int64_t> rows = spaced_rows(
       selection.data->size(), are_some ? kRowsByDefault : std::max<int64_t>(o.count, 0));
@@ -39,6 +39,7 @@ int run(const ReconstructVerbOptions& o, Call& call) {
                data_columns(run.trained.schema),
                selection.keys(some, found.y),
                {}};
+    out.keys.push_back(decoded_column(o.decode, found.result.size(0)));
     if (found.mask.defined()) out.arrays.emplace_back("mask", found.mask);
     if (found.y.defined()) out.arrays.emplace_back("y", found.y);
     out.arrays.emplace_back("row", at::tensor(selection.numbers(some), at::kLong));
@@ -51,7 +52,7 @@ int run(const ReconstructVerbOptions& o, Call& call) {
   Value more;
   more["split"] = selection.split;
   tell_decoded(o.decode, call.console, more);
-  return finish_rows(path, o, run.trained.schema, rows, make, more, call.console);
+  return finish_rows(file, o, run.trained.schema, rows, make, more, call.console);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ int run(const MovedData& o, Call& call) {
   RunSummary summary = summarise(call.positionals[0], true, &data);
   tell_findings(summary.findings, call.console);
   call.console.tell("best", summary.headline);
+  tell_notes(summary.evaluation, call.console);
   call.console.result(summary.report.string());
   call.console.document(summary.to_value());
   return 0;

@@ -21,7 +21,7 @@ int run(const SampleVerbOptions& asked, Call& call) {
              "--mean and --decode sample contradict each other\nGive one of them.");
   if (o.mean) o.decode = "mean";
   Run run = open_for_use(call.positionals[0]);
-  Path path = output_path(o, run, "samples");
+  OutputFile file = output_file(o, run, "samples", call.console);
   Samples found = sample(run, o);
   Output out{{{"x", found.x}, {"z", found.z}},
              data_columns(run.trained.schema),
@@ -32,7 +32,7 @@ int run(const SampleVerbOptions& asked, Call& call) {
   }
   Value more;
   tell_decoded(found.decode, call.console, more);
-  return finish(path, o, out, more, call.console);
+  return finish(file, o, out, more, call.console);
 }
 
 }  // namespace

@@ -16,8 +16,7 @@ struct ScoreVerbOptions : ScoreOptions, SelectOptions, OutputOptions {
 
 int run(const ScoreVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0], o.data);
-  Path path = o.output.empty() ? "scores.csv" : o.output;
-  check_output(path, o.force);
+  OutputFile file = table_file(o, "scores", call.console);
   Selection selection = open_rows(run, call, o);
   Scorer scorer(run, selection.data, o);
   std::vector<std::string> columns = scorer.names();
@@ -34,10 +33,17 @@ int run(const ScoreVerbOptions& o, Call& call) {
     out.arrays.emplace_back("row", at::tensor(selection.numbers(some), at::kLong));
     return out;
   };
+  const std::string unit = scorer.units().nats();
+  call.console.tell("unit",
+                    unit + (unit == "nats" || unit == kDataUnits
+                                ? ""
+                                : "; kl in nats, _data_units in " + std::string(kDataUnits)));
+  for (const std::string& note : scorer.notes()) call.console.tell("note", note);
   Value more;
+  more["unit"] = unit;
   more["split"] = selection.split;
   more["columns"] = Value::list(columns);
-  return finish_rows(path, o, selection.schema, spaced_rows(selection.data->size(), 0), make, more,
+  return finish_rows(file, o, selection.schema, spaced_rows(selection.data->size(), 0), make, more,
                      call.console);
 }
 

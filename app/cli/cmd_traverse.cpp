@@ -16,7 +16,7 @@ struct TraverseVerbOptions : TraverseOptions, SelectOptions, OutputOptions {
 
 int run(const TraverseVerbOptions& o, Call& call) {
   Run run = open_for_use(call.positionals[0], o.data);
-  Path path = output_path(o, run, "traversals");
+  OutputFile file = output_file(o, run, "traversals", call.console);
   Selection selection = open_rows(run, call, o, o.row < 0 ? "" : "all");
   TraverseOptions asked = o;
   if (o.row >= 0) asked.row = selection.places(std::span(&o.row, 1), "row")[0];
@@ -40,7 +40,7 @@ int run(const TraverseVerbOptions& o, Call& call) {
   more["positions"] = Value::list(found.positions);
   call.console.tell("dims", fmt::format("{}, a row each", fmt::join(found.dims, ", ")));
   tell_decoded(o.decode, call.console, more);
-  return finish(path, o, out, more, call.console);
+  return finish(file, o, out, more, call.console);
 }
 
 }  // namespace

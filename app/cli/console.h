@@ -18,6 +18,7 @@ class Console {
   Console(bool json, bool quiet, bool verbose);
   bool verbose() const { return verbose_; }
   bool is_terminal() const { return terminal_; }
+  bool is_json() const { return json_; }
 
   /// A line of the result. Not printed with --json.
   void result(std::string_view text);

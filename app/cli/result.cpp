@@ -23,11 +23,34 @@ Selection open_rows(const Run& run, Call& call, const SelectOptions& options,
   return out;
 }
 
-Path output_path(const OutputOptions& options, const Run& run, const std::string& stem) {
-  const char* extension = run.trained.schema.kind == "image" ? ".png" : ".csv";
-  Path path = options.output.empty() ? Path(stem + extension) : Path(options.output);
-  check_output(path, options.force);
-  return path;
+namespace {
+
+OutputFile checked_file(const OutputOptions& options, const std::string& stem,
+                        const std::string& in_file, const std::string& in_pipe,
+                        const Console& console) {
+  const std::string& format = options.format;
+  OutputFile out(
+      options.output.empty() ? stem + "." + (format.empty() ? in_file : format) : options.output,
+      format);
+  if (out.is_standard() && format.empty()) out.format = in_pipe;
+  ELBO_CHECK(!out.is_standard() || !console.is_json(), Code::usage,
+             "--output - and --json both write to standard output\nName a file with -o, or leave "
+             "--json out.");
+  check_output(out, options.force);
+  return out;
+}
+
+}  // namespace
+
+OutputFile output_file(const OutputOptions& options, const Run& run, const std::string& stem,
+                       const Console& console) {
+  const bool is_image = run.trained.schema.kind == "image";
+  return checked_file(options, stem, is_image ? "png" : "csv", is_image ? "npy" : "csv", console);
+}
+
+OutputFile table_file(const OutputOptions& options, const std::string& stem,
+                      const Console& console) {
+  return checked_file(options, stem, "csv", "csv", console);
 }
 
 namespace {
@@ -41,34 +64,34 @@ void add_shapes(Value& document, const Output& output, int64_t rows) {
   }
 }
 
-int tell(const Path& path, Value document, const Value& more, Console& console) {
-  console.result(path.string());
-  document["output"] = path.string();
+int tell(const OutputFile& file, Value document, const Value& more, Console& console) {
+  if (!file.is_standard()) console.result(file.path.string());
+  document["output"] = file.path.string();
   console.document(merge(document, more));
   return 0;
 }
 
 }  // namespace
 
-int finish(const Path& path, const OutputOptions& options, const Output& output, Value more,
+int finish(const OutputFile& file, const OutputOptions& options, const Output& output, Value more,
            Console& console) {
-  write_output(path, output, options.force);
+  write_output(file, output, options.force);
   Value document;
   add_shapes(document, output, -1);
-  return tell(path, std::move(document), more, console);
+  return tell(file, std::move(document), more, console);
 }
 
-int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
+int finish_rows(const OutputFile& file, const OutputOptions& options, const Schema& schema,
                 std::span<const int64_t> rows,
                 const std::function<Output(std::span<const int64_t>)>& make, const Value& more,
                 Console& console) {
   auto most = static_cast<size_t>(
       std::max(rows_at_once(schema, 10000) / kRowsTogether, int64_t{1}) * kRowsTogether);
-  if (!OutputWriter::takes_parts(path) || rows.size() <= most) {
-    return finish(path, options, make(rows), more, console);
+  if (!OutputWriter::takes_parts(file) || rows.size() <= most) {
+    return finish(file, options, make(rows), more, console);
   }
   auto n = static_cast<int64_t>(rows.size());
-  OutputWriter writer(path, options.force, n);
+  OutputWriter writer(file, options.force, n);
   Value document;
   for (size_t begin = 0; begin < rows.size(); begin += most) {
     Output part = make(rows.subspan(begin, std::min(most, rows.size() - begin)));
@@ -76,7 +99,7 @@ int finish_rows(const Path& path, const OutputOptions& options, const Schema& sc
     add_shapes(document, part, n);
   }
   writer.finish();
-  return tell(path, std::move(document), more, console);
+  return tell(file, std::move(document), more, console);
 }
 
 std::vector<std::string> data_columns(const Schema& schema) {

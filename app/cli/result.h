@@ -14,10 +14,15 @@ namespace elbo::cli {
 
 /// Where a verb's result goes.
 struct OutputOptions {
-  std::string output;
+  std::string output, format;
   bool force = false;
   void fields(Fields& f) {
-    f("output", output, "the file to write: .npy, .npz, .csv, or .png for images");
+    f("output", output,
+      "the file to write: .npy, .npz, .csv, or .png for images; - for standard output");
+    f("format", format,
+      "of what is written, where the file's name does not say; standard output gets csv, of images "
+      "npy",
+      {"", "npy", "npz", "csv", "png"});
     f("force", force, "replace the file when it is there");
   }
 };
@@ -51,17 +56,23 @@ Run open_for_use(const Path& folder, const std::string& data = "");
 Selection open_rows(const Run& run, Call& call, const SelectOptions& options,
                     const std::string& split = "");
 
-/// The file to write: as asked, or `stem` with .png for images and .csv for tables, in the working
-/// folder. Throws what check_output throws.
-Path output_path(const OutputOptions& options, const Run& run, const std::string& stem);
+/// Where a verb that makes x writes it: as asked, or `stem` with .png for images and .csv for
+/// tables, in the working folder. Throws what check_output throws, and Error(Code::usage) where
+/// --json wants the standard output too.
+OutputFile output_file(const OutputOptions& options, const Run& run, const std::string& stem,
+                       const Console& console);
+/// The same for a verb whose results are tables: `stem`.csv.
+OutputFile table_file(const OutputOptions& options, const std::string& stem,
+                      const Console& console);
 
-/// Writes the result, prints the path; with --json {"output": .., "arrays": {name: shape}, ..more}.
-int finish(const Path& path, const OutputOptions& options, const Output& output, Value more,
+/// Writes the result, prints the path (but for standard output); with --json {"output": ..,
+/// "arrays": {name: shape}, ..more}.
+int finish(const OutputFile& file, const OutputOptions& options, const Output& output, Value more,
            Console& console);
 
 /// The same for a result of many rows, each of whose arrays has them first: made and written some
 /// rows at a time where the file takes parts, so that memory does not grow with their number.
-int finish_rows(const Path& path, const OutputOptions& options, const Schema& schema,
+int finish_rows(const OutputFile& file, const OutputOptions& options, const Schema& schema,
                 std::span<const int64_t> rows,
                 const std::function<Output(std::span<const int64_t>)>& make, const Value& more,
                 Console& console);

@@ -171,7 +171,12 @@ std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan) {
   if (c.train.patience > 0) {
     how += fmt::format(", until {} bring nothing", counted(c.train.patience, "epoch"));
   }
-  return {{"data", data}, {"model", model}, {"plan", how}};
+  std::string loss = plan.fresh.model->is_variational() ? plan.units.loss_name() : "reconstruction";
+  if (plan.units.kind == LossKind::cross_entropy) loss += ", no bound on log p(x)";
+  return {{"data", data},
+          {"model", model},
+          {"loss", fmt::format("{}, in {}", loss, plan.units.nats())},
+          {"plan", how}};
 }
 
 void tell_plan(const Plan& plan, Console& console) {
@@ -192,17 +197,29 @@ void tell_findings(const std::vector<Finding>& findings, Console& console) {
   }
 }
 
+void tell_notes(const Evaluation& evaluation, Console& console) {
+  for (const std::string& note : evaluation.notes) console.tell("note", note);
+}
+
 void tell_summary(const RunSummary& s, Console& console) {
   console.tell("best", s.headline);
-  std::istringstream beside(text_table({"", "nats", "squared error"}, baseline_rows(s)));
+  tell_notes(s.evaluation, console);
+  TextTable simple = baseline_table(s);
+  std::istringstream beside(text_table(simple.header, simple.rows));
   const char* label = "beside";
   for (std::string line; std::getline(beside, line); label = "") console.tell(label, line);
   tell_findings(s.findings, console);
   if (!s.report.empty()) console.tell("report", s.report.string());
   std::string run = s.folder.string();
-  console.tell("next",
-               fmt::format("elbo sample {} -n 64 | elbo traverse {} | elbo eval {} --samples 500",
-                           run, run, run));
+  std::string next = fmt::format("elbo sample {} -n 64", run);
+  if (open_config(s.folder).data.path == kStandardInputPath) {
+    console.tell("note",
+                 "what came from standard input is not kept: verbs that look at it again ask for "
+                 "--data PATH");
+  } else {
+    next += fmt::format(" | elbo traverse {} | elbo eval {} --samples 500", run, run);
+  }
+  console.tell("next", next);
   console.result(run);
 }
 

@@ -31,12 +31,14 @@ class TrainView : public TrainListener {
   Clock::time_point last_epoch_, start_ = Clock::now(), last_ = Clock::now();
 };
 
-/// "data", "model", "plan" and what there is to say.
+/// "data", "model", "loss", "plan" and what there is to say.
 std::vector<std::pair<std::string, std::string>> plan_lines(const Plan& plan);
 /// These lines and the notes on the data before training; with --verbose also why.
 void tell_plan(const Plan& plan, Console& console);
 /// What a diagnosis warns of, a line each; with --verbose also what is well.
 void tell_findings(const std::vector<Finding>& findings, Console& console);
+/// What is to be known beside an evaluation's numbers.
+void tell_notes(const Evaluation& evaluation, Console& console);
 /// The lines "best", "report", "next" after it.
 void tell_summary(const RunSummary& summary, Console& console);
 

@@ -56,6 +56,8 @@ std::shared_ptr<DiskFile> DiskFile::make_temporary() {
        folders[0], reason());
 }
 
+Path DiskFile::path() const { return fmt::format("/proc/self/fd/{}", file_); }
+
 DiskFile::~DiskFile() {
   if (file_ >= 0) ::close(file_);
 }

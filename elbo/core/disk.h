@@ -24,6 +24,8 @@ class DiskFile {
   DiskFile& operator=(const DiskFile&) = delete;
 
   const std::string& name() const { return name_; }
+  /// Under which this process can open it again, from its start.
+  Path path() const;
   uint64_t size() const { return size_; }  ///< bytes when it was opened, and those appended since
 
   /// Throws Error(Code::data) when the file ends before the bytes asked for: it was cut short.

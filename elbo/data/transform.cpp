@@ -2,6 +2,7 @@
 #include "elbo/data/transform.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "elbo/tensor/convert.h"
@@ -11,7 +12,7 @@ namespace elbo {
 
 TransformNoise TransformNoise::for_training(uint64_t seed, int64_t epoch) {
   Rng rng(seed, "transform");
-  return {rng.stream("epoch " + std::to_string(epoch)), rng.stream("once"), true};
+  return {rng.stream("epoch " + std::to_string(epoch)), for_evaluation().once, true};
 }
 
 TransformNoise TransformNoise::for_evaluation() {
@@ -27,10 +28,14 @@ void keep_observed(Batch& batch) {
   if (batch.mask.defined()) batch.x = batch.x * batch.mask;
 }
 
+const char* elements_of(const Schema& schema) {
+  return schema.kind == "image" ? "pixels" : "columns";
+}
+
 /// x -> (x - lo) / (hi - lo).
 class Unit : public Transform {
  public:
-  explicit Unit(const Schema& schema) : range_(schema.range) {}
+  explicit Unit(const Schema& schema) : range_(schema.range), elements_(elements_of(schema)) {}
   void apply(Batch& batch, const TransformNoise&) const override {
     if (range_.lo != 0) batch.x = batch.x - range_.lo;
     // By a tensor: LibTorch multiplies by the reciprocal of a number on some devices.
@@ -41,26 +46,31 @@ class Unit : public Transform {
     Tensor out = x * width();
     return range_.lo != 0 ? out + range_.lo : out;
   }
+  std::optional<Tensor> log_slope() const override {
+    return at::full({}, -std::log(width()), at::kDouble);
+  }
+  std::string units() const override { return elements_ + " 0 to 1"; }
 
  private:
   double width() const { return range_.hi - range_.lo; }
   ValueRange range_;
+  std::string elements_;
 };
 
 /// x -> (x - shift) / scale, element by element, in f64; the result is f32. A scale of 0 is that of
 /// a constant column: it is only shifted, and its inverse is the constant whatever x is.
 class Affine : public Transform {
  public:
-  explicit Affine(const Schema& schema) {
+  explicit Affine(const Schema& schema) : elements_(elements_of(schema)) {
     shift_ = register_buffer("shift", at::zeros(schema.shape, at::kDouble));
     scale_ = register_buffer("scale", at::ones(schema.shape, at::kDouble));
   }
   void apply(Batch& batch, const TransformNoise&) const override {
-    Tensor divisor = scale_.masked_fill(scale_ == 0, 1);
-    batch.x = ((batch.x.to(at::kDouble) - shift_) / divisor).to(at::kFloat);
+    batch.x = ((batch.x.to(at::kDouble) - shift_) / divisor()).to(at::kFloat);
     keep_observed(batch);
   }
   Tensor invert(const Tensor& x) const override { return x.to(at::kDouble) * scale_ + shift_; }
+  std::optional<Tensor> log_slope() const override { return -divisor().log(); }
   bool takes_f64() const override { return true; }
   bool gives_f64() const override {
     Tensor is_far = shift_.abs() > kFarInF32 * scale_;
@@ -74,6 +84,7 @@ class Affine : public Transform {
   }
 
  protected:
+  const std::string elements_;
   /// low, high: of the column, equal where it is constant; low above high where nothing is known.
   void set(const Tensor& shift, const Tensor& scale, const Tensor& low, const Tensor& high) {
     Tensor is_known = low <= high, is_constant = low == high;
@@ -85,6 +96,7 @@ class Affine : public Transform {
 
  private:
   static Tensor is_whole(const Tensor& x) { return x == x.floor(); }
+  Tensor divisor() const { return scale_.masked_fill(scale_ == 0, 1); }
   /// From a shift of so many scales on, f32 rounds a value by more than 4e-6 scales.
   static constexpr double kFarInF32 = 64;
   Tensor shift_, scale_;
@@ -111,6 +123,7 @@ class Extremes {
 class Standardise : public Affine {
  public:
   using Affine::Affine;
+  std::string units() const override { return "standardised " + elements_; }
   void fit(const Visit& visit) override {
     Tensor count, mean, spread;  // Chan et al. 1979, updating by batches
     Extremes extremes;
@@ -149,6 +162,7 @@ class MinMax : public Affine {
     Affine::apply(batch, noise);
     if (clip_) batch.x = batch.x.clamp(0, 1);
   }
+  std::string units() const override { return elements_ + " 0 to 1"; }
   void fit(const Visit& visit) override {
     Extremes extremes;
     visit([&](const Batch& batch) { extremes.add(batch); });
@@ -165,7 +179,8 @@ struct BinariseOptions {
   double threshold = 0.5;
   void fields(Fields& f) {
     f("mode", mode,
-      "dynamic: each value is the chance of a 1, drawn anew at every use; once: drawn once; "
+      "dynamic: each value is the chance of a 1, drawn anew at every use; once: drawn once for all "
+      "runs and uses, by the row in the source; "
       "threshold: 1 above `threshold`",
       {"dynamic", "once", "threshold"});
     f("threshold", threshold, "for mode threshold", between(0, 1));
@@ -175,6 +190,8 @@ struct BinariseOptions {
 class Binarise : public Transform {
  public:
   bool takes_bytes() const override { return options_.mode != "threshold"; }
+  std::optional<Tensor> log_slope() const override { return std::nullopt; }
+  std::string units() const override { return "zeros and ones"; }
   Binarise(BinariseOptions options, const Schema& schema)
       : options_(std::move(options)), columns_(schema.columns) {}
   void apply(Batch& batch, const TransformNoise& noise) const override {
@@ -275,6 +292,24 @@ std::vector<Part> Pipeline::parts_of_x() const {
   std::vector<Part> out;
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (!steps_[i]->comes_last()) out.push_back(parts_[i]);
+  }
+  return out;
+}
+
+std::optional<Tensor> Pipeline::log_slope() const {
+  Tensor sum = at::zeros({}, at::kDouble);
+  for (const auto& step : steps_) {
+    std::optional<Tensor> slope = step->log_slope();
+    if (!slope) return std::nullopt;
+    sum = sum + slope->to(at::kCPU);
+  }
+  return sum;
+}
+
+std::string Pipeline::units() const {
+  std::string out = "data's own units";
+  for (const auto& step : steps_) {
+    if (std::string made = step->units(); !made.empty()) out = made;
   }
   return out;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "elbo/core/family.h"
@@ -13,7 +15,7 @@ namespace elbo {
 /// meets the same numbers whatever batch it stands in.
 struct TransformNoise {
   Rng each_use;   ///< another one for each pass over the data
-  Rng once;       ///< the same for the whole run
+  Rng once;       ///< the same for every use of the data, in training, evaluation and any run
   bool training;  ///< false where a model is evaluated: nothing is corrupted
   /// For training in the given epoch.
   static TransformNoise for_training(uint64_t seed, int64_t epoch);
@@ -31,6 +33,12 @@ class Transform : public torch::nn::Module {
   virtual void apply(Batch& batch, const TransformNoise& noise) const = 0;
   /// Back to the units of the step before; x [.., event...].
   virtual Tensor invert(const Tensor& x) const { return x; }
+  /// log |dt(x)/dx| of each element, f64, [event...] or a scalar that stands for all, so that
+  /// log p(x) = log p(t(x)) + its sum; 0 for a column that is constant, which is only shifted. None
+  /// where t(x) is discrete: then p is no density and has no units.
+  virtual std::optional<Tensor> log_slope() const { return at::zeros({}, at::kDouble); }
+  /// What it makes of elements, in words; "" where it leaves them in their units.
+  virtual std::string units() const { return ""; }
   /// Whether apply() understands an x of f64; others are given f32. All leave f32 behind.
   virtual bool takes_f64() const { return false; }
   /// Whether what invert() gives loses something as f32.
@@ -55,6 +63,11 @@ class Pipeline : public torch::nn::Module {
   /// Back to the units of the data as stored: f32, or f64 where f32 would lose digits beside the
   /// spread of a column.
   Tensor invert(const Tensor& x) const;
+  /// Transform::log_slope of all steps together, from the data as stored to the data as modelled.
+  std::optional<Tensor> log_slope() const;
+  /// "standardised columns", "pixels 0 to 1", "zeros and ones"; "data's own units" for data that
+  /// are modelled as stored.
+  std::string units() const;
   const std::vector<Part>& parts() const { return parts_; }
   /// The steps that make x, without those that make another Batch::input of it.
   std::vector<Part> parts_of_x() const;

@@ -340,6 +340,7 @@ std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* tr
     find_worse_than_baselines(evaluation, baselines, recipe, schema.size(), out);
     find_scale_at_floor(evaluation, schema, out);
     find_few_draws(evaluation, out);
+    for (const std::string& note : evaluation.notes) out.push_back({"good", note});
   }
   bool well = std::all_of(out.begin(), out.end(), [](auto& f) { return f.level == "good"; });
   if (well) out.insert(out.begin(), {"good", healthy(evaluation, model.is_variational())});

@@ -71,6 +71,7 @@ struct Recipe {
 /// |                    |       | reconstruction is worse than the mean                          |
 /// | worse than linear  | warn  | the same beside a baseline with as many latent dimensions;     |
 /// |                    |       | an autoencoder's reconstruction is 5 % worse than PCA's        |
+/// | Evaluation::notes  | good  | there are any: a loss below 0, a cross-entropy that is no bound |
 /// | unused dimensions  | good  | some but not all are inactive: harmless, and how many          |
 /// | healthy            | good  | nothing above is warn or bad                                   |
 std::vector<Finding> diagnose(const Evaluation& evaluation, const Evaluation* train,

@@ -37,8 +37,10 @@ int64_t bound_draws(int64_t n) {
 /// What is summed up over batches; an undefined moment is a metric left out.
 struct Totals {
   Moments neg_elbo, recon, kl, observed, mse, at_floor, iwae, effective_samples;
+  Moments to_data_units, neg_elbo_data, iwae_data;
   Moments kl_per_dimension, posterior_mean;  // [Z]
   std::map<std::string, Moments> terms;
+  Units units;
   bool keep_rows = false;
   std::map<std::string, std::vector<double>> rows;
 
@@ -49,6 +51,13 @@ struct Totals {
     Tensor v = values.to(at::kCPU, at::kDouble).contiguous();
     auto& kept = rows[name];
     kept.insert(kept.end(), v.data_ptr<double>(), v.data_ptr<double>() + v.numel());
+  }
+  /// values [B] of densities, in the data's own units.
+  void add_in_data_units(Moments& metric, const char* name, const Tensor& values,
+                         const Batch& batch) {
+    if (!units.log_slope.defined()) return;
+    Tensor shift = units.to_data_units(batch.mask, batch.size());
+    add(metric, name, values.to(at::kCPU, at::kDouble) + shift);
   }
 };
 
@@ -67,6 +76,7 @@ void add_bound(Model& model, const Batch& batch, int64_t draws, Rng rng, Totals&
   }
   totals.add(totals.kl, "kl", kl);
   totals.add(totals.neg_elbo, "neg_elbo", recon + kl);
+  totals.add_in_data_units(totals.neg_elbo_data, "neg_elbo_data_units", recon + kl, batch);
   if (dimensions.size() == pass.latents.size()) {
     totals.kl_per_dimension.add(at::cat(dimensions, -1));
   }
@@ -85,6 +95,9 @@ void add_means(Model& model, const Batch& batch, Rng& rng, Totals& totals) {
   auto px = model.decode(split_latents(mean, model.latent_sizes()), rng);
   Tensor observed = batch.mask.defined() ? batch.mask : at::ones_like(batch.x);
   totals.observed.add(observed.flatten(1).sum(-1));
+  if (totals.units.log_slope.defined()) {
+    totals.to_data_units.add(totals.units.to_data_units(batch.mask, batch.size()));
+  }
   totals.mse.add(observed_mean((px->mean() - batch.x).square(), observed));
   if (dynamic_cast<const DiagonalNormal*>(px.get())) {
     Tensor low = px->variance() <= kAtScaleFloor * kAtScaleFloor;
@@ -100,6 +113,7 @@ void add_importance(Model& model, const Batch& batch, int64_t first, int64_t sam
     Rng rng = noise.at(static_cast<uint64_t>((first + begin) / kBlock));
     LogWeights weights = importance_weights(model, block, rng, samples, kMaxRows);
     totals.add(totals.iwae, "iwae", -weights.log_mean());
+    totals.add_in_data_units(totals.iwae_data, "iwae_data_units", -weights.log_mean(), block);
     totals.effective_samples.add(weights.effective_samples());
   }
 }
@@ -109,24 +123,68 @@ std::vector<double> numbers(const Tensor& t) {
   return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
 }
 
+/// The metrics of an evaluation, from what was summed up.
+class Summary {
+ public:
+  Summary(const Totals& totals, Evaluation& out) : totals_(totals), out_(out) {}
+
+  void add(const char* name, const Moments& m, const std::string& unit, const std::string& help,
+           double scale = 1, double shift = 0) {
+    if (m.count() == 0) return;
+    double value = m.mean().item<double>();
+    out_.metrics.push_back({name, (value + shift) * scale, m.standard_error() * scale, unit, help});
+  }
+
+  /// A bound on -log p(x) of that name in all the units it has: in model units and the data's own.
+  void add_bound(const std::string& name, const Moments& m, const Moments& in_data_units,
+                 const std::string& help) {
+    const Units& units = totals_.units;
+    add(name.c_str(), m, units.nats(), help);
+    add((name + "_data_units").c_str(), in_data_units, kDataUnits,
+        name + " of the data as they are stored");
+    if (units.is_image) add_bits(name, m, in_data_units);
+  }
+
+ private:
+  void add_bits(const std::string& bound, const Moments& m, const Moments& in_data_units) {
+    const Units& units = totals_.units;
+    const std::string name = bound == "neg_elbo" ? "bits_per_dim" : bound + "_bits_per_dim";
+    const double dims = totals_.observed.mean().item<double>();
+    const double per_dim = 1 / (dims * std::numbers::ln2);
+    if (units.kind == LossKind::probability) {
+      add(name.c_str(), m, "bits/dim", bound + " by element of the data", per_dim);
+    } else if (units.levels > 1) {
+      add(name.c_str(), in_data_units,
+          fmt::format("bits/dim, {} levels", with_commas(units.levels)),
+          bound + " by element of the data, in steps of one level", per_dim,
+          -dims * std::log(units.level));
+    }
+  }
+
+  const Totals& totals_;
+  Evaluation& out_;
+};
+
 Evaluation summarise(const Totals& totals, bool is_variational, int64_t samples) {
   Evaluation out;
   out.examples = totals.recon.count();
   out.samples = samples;
   out.rows = totals.rows;
-  auto add = [&](const char* name, const Moments& m, const char* unit, const char* help,
-                 double scale = 1) {
-    if (m.count() == 0) return;
-    out.metrics.push_back(
-        {name, m.mean().item<double>() * scale, m.standard_error() * scale, unit, help});
-  };
-  const double per_dim = 1 / (totals.observed.mean().item<double>() * std::numbers::ln2);
-  add("neg_elbo", totals.neg_elbo, "nats", "the negative evidence lower bound: recon + kl");
-  add("bits_per_dim", totals.neg_elbo, "bits/dim", "neg_elbo by element of the data", per_dim);
-  add("recon", totals.recon, "nats", "-log p(x|z): what the decoder leaves unexplained");
-  add("kl", totals.kl, "nats", "KL(q(z|x) || p(z)): what the latents carry");
+  out.units = totals.units;
+  if (totals.to_data_units.count() > 0) {
+    out.to_data_units = totals.to_data_units.mean().item<double>();
+  }
+  Summary summary(totals, out);
+  const bool bounds = totals.units.kind != LossKind::cross_entropy;
+  summary.add_bound("neg_elbo", totals.neg_elbo, totals.neg_elbo_data,
+                    bounds ? "the negative evidence lower bound: recon + kl"
+                           : "recon + kl, no bound on log p(x): x is grey");
+  summary.add("recon", totals.recon, totals.units.nats(),
+              bounds ? "-log p(x|z): what the decoder leaves unexplained"
+                     : "the cross-entropy of x and what the decoder makes of z");
+  summary.add("kl", totals.kl, "nats", "KL(q(z|x) || p(z)): what the latents carry");
   for (const auto& [name, term] : totals.terms) {
-    add(name.c_str(), term, "nats", "a term of this kind of model");
+    summary.add(name.c_str(), term, "nats", "a term of this kind of model");
   }
   out.variance_of_mean = numbers(totals.posterior_mean.variance(0));
   out.kl_per_dimension = numbers(totals.kl_per_dimension.mean());
@@ -140,11 +198,15 @@ Evaluation summarise(const Totals& totals, bool is_variational, int64_t samples)
         fmt::format("of {} latent dimensions, those that vary with x", out.variance_of_mean.size());
     out.metrics.push_back(metric);
   }
-  add("reconstruction_mse", totals.mse, "", "squared error of the reconstruction, in model units");
-  add("iwae", totals.iwae, "nats", "-L_K, the importance-weighted bound of -log p(x)");
-  add("iwae_bits_per_dim", totals.iwae, "bits/dim", "iwae by element of the data", per_dim);
-  add("effective_samples", totals.effective_samples, "",
-      "draws of the K that carry the bound, by example");
+  summary.add("reconstruction_mse", totals.mse, "",
+              fmt::format("squared error of the reconstruction ({})", totals.units.of_x));
+  summary.add_bound("iwae", totals.iwae, totals.iwae_data,
+                    bounds ? "-L_K, the importance-weighted bound of -log p(x)"
+                           : "as -L_K, but no bound on log p(x): x is grey");
+  summary.add("effective_samples", totals.effective_samples, "",
+              "draws of the K that carry the bound, by example");
+  const Metric* loss = out.find(is_variational ? "neg_elbo" : "recon");
+  out.notes = totals.units.notes(is_variational ? "-ELBO" : "recon", loss->value);
   if (totals.at_floor.count()) out.share_at_scale_floor = totals.at_floor.mean().item<double>();
   return out;
 }
@@ -163,6 +225,7 @@ Value Evaluation::to_value() const {
   out["examples"] = examples;
   if (!kl_per_dimension.empty()) out["kl_per_dimension"] = Value::list(kl_per_dimension);
   out["variance_of_mean"] = Value::list(variance_of_mean);
+  if (!notes.empty()) out["notes"] = Value::list(notes);
   return out;
 }
 
@@ -181,6 +244,7 @@ Evaluation evaluate(Model& model, const Pipeline& pipeline, const Dataset& data,
   Rng rng(seed, "eval"), importance(seed, "eval/importance");
   Totals totals;
   totals.keep_rows = options.rows;
+  totals.units = units_of(model, pipeline, data);
   for_each_prepared(model, pipeline, data, rows, batch_size, [&](const Batch& batch) {
     int64_t first = totals.recon.count();
     add_bound(model, batch, draws, rng, totals);

@@ -70,6 +70,7 @@ struct Recorder : Model {
   }
   std::vector<int64_t> latent_sizes() const override { return model->latent_sizes(); }
   bool is_variational() const override { return model->is_variational(); }
+  bool has_density() const override { return model->has_density(); }
   void check_support(const Batch& batch) const override { model->check_support(batch); }
   bool start_from(const Batch&, Rng&) override { return false; }
   std::shared_ptr<Model> model;

@@ -44,6 +44,8 @@ Picture parse_jpeg(std::span<const std::byte> bytes, std::string_view where,
                    const PictureOptions& options = {});
 /// Throws Error(Code::usage) unless the image is u8 [H, W, 1] or [H, W, 3] with a pixel.
 Bytes encode_png(const Array& image);
+/// The same with a tEXt chunk before the pixels; keyword (1 to 79 letters) and text in Latin-1.
+Bytes encode_png(const Array& image, std::string_view keyword, std::string_view text);
 
 /// Whether the bytes start as a PNG or JPEG file does.
 bool is_png(std::span<const std::byte> head);

@@ -278,5 +278,13 @@ TEST(Resize, GrowingInterpolatesBetweenNeighbours) {
   EXPECT_EQ(values<uint8_t>(resize_image(two, 1, 4)), (std::vector<uint8_t>{0, 25, 75, 100}));
 }
 
+TEST(Png, CarriesAText) {
+  Array image = noise({5, 4, 3}, 2);
+  Bytes file = encode_png(image, "decoded", "mean");
+  expect_equal(parse_png(file, "a.png").pixels, image);
+  EXPECT_NE(as_text(file).find(std::string("tEXtdecoded\0mean", 16)), std::string_view::npos);
+  EXPECT_THROW(encode_png(image, "", "mean"), Error);
+}
+
 }  // namespace
 }  // namespace elbo

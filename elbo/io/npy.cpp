@@ -203,17 +203,63 @@ std::string npy_records_as_csv(std::span<const std::byte> bytes, std::string_vie
   return out;
 }
 
-std::string npy_header(DType dtype, std::span<const int64_t> shape) {
-  const char* order = dtype_size(dtype) == 1 ? "|" : "<";
+namespace {
+
+/// The code points of a text in UTF-8 (RFC 3629).
+std::u32string code_points(std::string_view text) {
+  std::u32string out;
+  for (size_t at = 0; at < text.size();) {
+    auto first = static_cast<unsigned char>(text[at]);
+    size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    char32_t code = length == 1 ? first : first & (0x7Fu >> length);
+    bool is_valid = first < 0x80 || (first >= 0xC2 && first < 0xF5 && at + length <= text.size());
+    for (size_t i = 1; is_valid && i < length; ++i) {
+      auto next = static_cast<unsigned char>(text[at + i]);
+      is_valid = (next & 0xC0) == 0x80;
+      code = code << 6 | (next & 0x3Fu);
+    }
+    is_valid = is_valid && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+    out.push_back(is_valid ? code : 0xFFFD);
+    at += is_valid ? length : 1;
+  }
+  return out;
+}
+
+std::string header_of(const std::string& type, std::span<const int64_t> shape) {
   std::string sizes = fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                                   order, npy_type_code(dtype), sizes);
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", type, sizes);
   size_t before = kNpyMagic.size() + 4;  // the header ends at a multiple of 64
   header.append(63 - (before + header.size()) % 64, ' ') += '\n';
   std::string out(kNpyMagic);
   out +=
       {'\1', '\0', static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
   return out + header;
+}
+
+}  // namespace
+
+std::string npy_header(DType dtype, std::span<const int64_t> shape) {
+  const char* order = dtype_size(dtype) == 1 ? "|" : "<";
+  return header_of(fmt::format("{}{}", order, npy_type_code(dtype)), shape);
+}
+
+Bytes encode_npy_texts(std::span<const std::string> texts) {
+  std::vector<std::u32string> points;
+  size_t width = 1;
+  for (const std::string& text : texts) {
+    points.push_back(code_points(text));
+    width = std::max(width, points.back().size());
+  }
+  const std::vector<int64_t> shape = {static_cast<int64_t>(texts.size())};
+  std::string out = header_of(fmt::format("<U{}", width), shape);
+  for (std::u32string& text : points) {
+    text.resize(width);
+    for (char32_t code : text) {
+      for (int shift : {0, 8, 16, 24}) out.push_back(static_cast<char>(code >> shift & 0xFF));
+    }
+  }
+  return {as_bytes(out).begin(), as_bytes(out).end()};
 }
 
 Bytes encode_npy(const Array& array) {
@@ -224,23 +270,32 @@ Bytes encode_npy(const Array& array) {
 }
 
 std::vector<std::pair<std::string, Array>> parse_npz(std::span<const std::byte> bytes,
-                                                     std::string_view where, uint64_t max_bytes) {
+                                                     std::string_view where, uint64_t max_bytes,
+                                                     bool numbers_only) {
   ZipFile zip(bytes, where, max_bytes);
   std::vector<std::pair<std::string, Array>> out;
   for (const ZipEntry& entry : zip.entries()) {
     std::string name = fmt::format("{}: entry '{}'", where, entry.name);
     ELBO_CHECK(entry.name.ends_with(kExtension), Code::data, "{}: expected a name ending in .npy",
                name);
+    Bytes file = zip.extract(entry);
+    bool is_text =
+        numbers_only && npy_kind(parse_npy_header(file, file.size(), name)) == NpyKind::texts;
+    if (is_text) continue;
     out.emplace_back(entry.name.substr(0, entry.name.size() - kExtension.size()),
-                     parse_npy(zip.extract(entry), name));
+                     parse_npy(std::move(file), name));
   }
   return out;
 }
 
-Bytes encode_npz(const std::vector<std::pair<std::string, Array>>& entries) {
+Bytes encode_npz(const std::vector<std::pair<std::string, Array>>& entries,
+                 const std::vector<std::pair<std::string, std::vector<std::string>>>& texts) {
   std::vector<std::pair<std::string, Bytes>> files;
   for (const auto& [name, array] : entries) {
     files.emplace_back(name + std::string(kExtension), encode_npy(array));
+  }
+  for (const auto& [name, cells] : texts) {
+    files.emplace_back(name + std::string(kExtension), encode_npy_texts(cells));
   }
   return encode_zip(files);
 }

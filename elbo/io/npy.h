@@ -41,11 +41,17 @@ std::string npy_header(DType dtype, std::span<const int64_t> shape);
 /// Throws what npy_header throws.
 Bytes encode_npy(const Array& array);
 
+/// Texts in UTF-8 as an array [N] of dtype U. What is no UTF-8 becomes U+FFFD.
+Bytes encode_npy_texts(std::span<const std::string> texts);
+
 /// The entries of an .npz (zip) file in order, names without ".npy"; together at most max_bytes.
+/// Texts are left out where `numbers_only` is set, and refused where it is not.
 std::vector<std::pair<std::string, Array>> parse_npz(std::span<const std::byte> bytes,
                                                      std::string_view where,
-                                                     uint64_t max_bytes = uint64_t{1} << 36);
+                                                     uint64_t max_bytes = uint64_t{1} << 36,
+                                                     bool numbers_only = false);
 /// A zip of stored (uncompressed) entries that numpy.load reads; at most 4 GiB.
-Bytes encode_npz(const std::vector<std::pair<std::string, Array>>& entries);
+Bytes encode_npz(const std::vector<std::pair<std::string, Array>>& entries,
+                 const std::vector<std::pair<std::string, std::vector<std::string>>>& texts = {});
 
 }  // namespace elbo

@@ -228,5 +228,22 @@ TEST(Npz, OtherFilesInTheZipAreRefused) {
   EXPECT_EQ(message, "a.npz: entry 'readme.txt': expected a name ending in .npy");
 }
 
+TEST(NpyTexts, ComeBackAsUtf8) {
+  const std::vector<std::string> texts = {"a", "", "Gr\xC3\xBC\xC3\x9F", "\xE6\x97\xA5\xE6\x9C\xAC",
+                                          "\xF0\x9F\x98\x80!"};
+  EXPECT_EQ(parse_npy_texts(encode_npy_texts(texts), "a.npy"), texts);
+  EXPECT_EQ(parse_npy_texts(encode_npy_texts({}), "a.npy"), std::vector<std::string>{});
+  const std::vector<std::string> no_utf8 = {"\xFFz", "\xE6\x97", "\xED\xA0\x80", "\xC0\x80"};
+  for (const std::string& text : parse_npy_texts(encode_npy_texts(no_utf8), "a.npy")) {
+    EXPECT_TRUE(text.starts_with("\xEF\xBF\xBD")) << text;
+  }
+}
+
+TEST(NpyTexts, AreLeftOutOfAnNpzWhereNumbersAloneAreWanted) {
+  Bytes file = encode_npz({{"x", make_array(DType::f32, {2})}}, {{"kind", {"a", "b"}}});
+  EXPECT_EQ(parse_npz(file, "a.npz", 1 << 20, true).size(), 1u);
+  EXPECT_THROW(parse_npz(file, "a.npz"), Error);
+}
+
 }  // namespace
 }  // namespace elbo

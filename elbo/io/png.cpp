@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <png.h>
+#include <zlib.h>
 
 #include <bit>
 #include <cstdio>
@@ -181,6 +182,28 @@ Bytes encode_png(const Array& image) {
   bool done = png_image_write_to_memory(&png, out.data(), &size, 0, image.data.data(), 0, nullptr);
   ELBO_CHECK(done, Code::resource, "cannot write a PNG: {}", png.message);
   out.resize(size);
+  return out;
+}
+
+namespace {
+
+void append_big_endian(Bytes& out, uint32_t value) {
+  for (int shift : {24, 16, 8, 0}) out.push_back(std::byte(value >> shift & 0xFF));
+}
+
+}  // namespace
+
+Bytes encode_png(const Array& image, std::string_view keyword, std::string_view text) {
+  constexpr size_t kBeforeChunks = 8 + 25;  // the signature and IHDR
+  ELBO_CHECK(!keyword.empty() && keyword.size() < 80, Code::usage,
+             "a tEXt keyword has 1 to 79 letters, got {}", keyword.size());
+  std::string named = "tEXt" + std::string(keyword) + '\0' + std::string(text);
+  Bytes chunk;
+  append_big_endian(chunk, static_cast<uint32_t>(named.size() - 4));
+  chunk.insert(chunk.end(), as_bytes(named).begin(), as_bytes(named).end());
+  append_big_endian(chunk, crc32(as_bytes(named)));
+  Bytes out = encode_png(image);
+  out.insert(out.begin() + kBeforeChunks, chunk.begin(), chunk.end());
   return out;
 }
 

@@ -11,6 +11,7 @@
 
 #include "elbo/io/raw.h"
 #include "elbo/io/readers.h"
+#include "elbo/io/standard_input.h"
 
 namespace elbo {
 namespace {
@@ -165,6 +166,7 @@ const Family<std::unique_ptr<Reader>>& readers() {
 }
 
 std::string reader_for(const Path& path) {
+  if (path == "-") return reader_for(standard_input());
   std::error_code error;
   return pick(path, fs::is_directory(path, error) ? Bytes{} : read_head(path));
 }
@@ -174,7 +176,24 @@ bool is_run_folder(const Path& path) {
   return fs::exists(path / "config.toml", error) && fs::exists(path / "run.json", error);
 }
 
+namespace {
+
+RawData read_standard_input(const Part& reader, const ReadRequest& request) {
+  const Path& file = standard_input();
+  try {
+    RawData out = read_data(file, reader, request);
+    out.name = "stdin";
+    for (std::string& note : out.notes) note = with_standard_input_named(std::move(note));
+    return out;
+  } catch (const Error& e) {
+    throw Error(e.code(), with_standard_input_named(e.message()));
+  }
+}
+
+}  // namespace
+
 RawData read_data(const Path& path, const Part& reader, const ReadRequest& request) {
+  if (path == "-") return read_standard_input(reader, request);
   auto chosen = readers().make(reader);
   bool by_name = make_shipped_reader({})->accepts(path, {});
   bool may_be_name = reader.type == "auto" || reader.type == "shipped";

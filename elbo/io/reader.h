@@ -115,9 +115,9 @@ std::string reader_for(const Path& path);
 /// Whether a folder is one that `elbo train` made. Such a folder is never data.
 bool is_run_folder(const Path& path);
 
-/// Reads `path` with the given reader; "auto" asks each reader in turn whether it accepts the path.
-/// Throws Error(Code::data) when the path does not exist or no reader accepts it; the message names
-/// near paths and shipped names, and the formats known.
+/// Reads `path`, for "-" standard input, with the given reader; "auto" asks each reader in turn
+/// whether it accepts the path. Throws Error(Code::data) when the path does not exist or no reader
+/// accepts it; the message names near paths and shipped names, and the formats known.
 RawData read_data(const Path& path, const Part& reader = "auto", const ReadRequest& request = {});
 
 }  // namespace elbo

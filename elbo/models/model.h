@@ -70,6 +70,8 @@ class Model : public torch::nn::Module {
   virtual std::vector<int64_t> latent_sizes() const = 0;
   /// Whether the posterior is a distribution with a KL: false for a plain autoencoder.
   virtual bool is_variational() const = 0;
+  /// Likelihood::is_density.
+  virtual bool has_density() const = 0;
   /// Throws Error(Code::data) unless x can be observed under the likelihood.
   virtual void check_support(const Batch& batch) const = 0;
   /// Starts from training examples before the first step: output bias, priors made of data, linear

@@ -70,6 +70,7 @@ class Vae : public Model {
 
   std::vector<int64_t> latent_sizes() const override { return {latent_}; }
   bool is_variational() const override { return is_variational_; }
+  bool has_density() const override { return likelihood_->is_density(); }
   void check_support(const Batch& batch) const override {
     likelihood_->check_support(batch.x, batch.mask);
   }

@@ -2,6 +2,7 @@
 #include "elbo/prob/likelihood.h"
 
 #include <cmath>
+#include <type_traits>
 
 #include "elbo/prob/autoregressive.h"
 #include "elbo/prob/bernoulli.h"
@@ -53,6 +54,7 @@ class BernoulliLikelihood : public Likelihood {
         columns_(schema.columns),
         event_dims_(event_dims(schema)) {}
   int64_t params() const override { return 1; }
+  bool is_density() const override { return std::is_same_v<D, ContinuousBernoulli>; }
   void check_support(const Tensor& x, const Tensor&) const override {
     check_unit(x, role_, columns_);
   }

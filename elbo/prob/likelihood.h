@@ -36,6 +36,9 @@ class Likelihood : public torch::nn::Module {
   /// Throws Error(Code::data) naming value and place unless every observed x can be observed.
   /// x, mask: [B, event...], once for each batch of a data set.
   virtual void check_support(const Tensor& x, const Tensor& mask) const = 0;
+  /// Whether log_prob is of a density over real x, whose value depends on the units of x and may
+  /// exceed 1, and not of a probability.
+  virtual bool is_density() const { return true; }
   /// x as networks are shown it, where that is not as it stands (categories as one-hot vectors):
   /// from [.., event...] to [.., shown_shape(event)...]. The first dimension of the event stays.
   virtual Tensor shown(const Tensor& x) const { return x; }

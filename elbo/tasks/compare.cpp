@@ -53,6 +53,7 @@ std::string transform_text(const Run& run) {
 
 /// What makes the runs' numbers hard to compare.
 std::vector<Finding> find_notes(const std::vector<Run>& runs, const std::vector<std::string>& names,
+                                const std::vector<Evaluation>& evaluations,
                                 const std::string& split) {
   std::vector<Finding> out;
   const Run& first = runs[0];
@@ -75,12 +76,15 @@ std::vector<Finding> find_notes(const std::vector<Run>& runs, const std::vector<
         transform_text(first) == transform_text(runs[i]) &&
         first.trained.options.likelihood.type == runs[i].trained.options.likelihood.type;
     if (!same_units) {
+      bool are_densities =
+          evaluations[0].find("neg_elbo_data_units") && evaluations[i].find("neg_elbo_data_units");
       out.push_back(
           {"warn", fmt::format("{} and {} model the data in other units ({} likelihood on "
-                               "{}, {} on {}): their nats and bits do not compare, rmse does",
+                               "{}, {} on {}): their nats and bits do not compare, {} does",
                                names[0], names[i], first.trained.options.likelihood.type,
                                transform_text(first), runs[i].trained.options.likelihood.type,
-                               transform_text(runs[i]))});
+                               transform_text(runs[i]),
+                               are_densities ? "neg_elbo_data_units, as rmse," : "rmse")});
     }
   }
   return out;
@@ -174,8 +178,8 @@ TextTable Comparison::table() const {
   std::vector<const Metric*> known;
   for (const Evaluation& e : evaluations) {
     for (const Metric& m : e.metrics) {
-      bool seen =
-          std::any_of(known.begin(), known.end(), [&](auto* k) { return k->name == m.name; });
+      bool seen = std::any_of(known.begin(), known.end(),
+                              [&](auto* k) { return k->name == m.name && k->unit == m.unit; });
       if (!seen) known.push_back(&m);
     }
   }
@@ -183,6 +187,7 @@ TextTable Comparison::table() const {
     Row row = {metric->name, metric->unit};
     for (const Evaluation& e : evaluations) {
       const Metric* m = e.find(metric->name);
+      if (m && m->unit != metric->unit) m = nullptr;  // it has a row of its own
       NumberText text = m ? format_number(m->value, m->se) : NumberText{};
       row.push_back(text.se.empty() ? text.value : text.value + " ± " + text.se);
     }
@@ -237,7 +242,7 @@ Comparison compare(const std::vector<Path>& folders, const Path& html) {
                                        static_cast<uint64_t>(runs[0].config.seed)));
     out.evaluations.back().metrics.push_back(reconstruction_rmse(runs[i], *held_out));
   }
-  out.notes = find_notes(runs, out.names, out.split);
+  out.notes = find_notes(runs, out.names, out.evaluations, out.split);
   if (!html.empty()) write_file(html, page_of(out, runs, *held_out));
   return out;
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "elbo/io/image.h"
+#include "elbo/io/npy.h"
+#include "elbo/io/zip.h"
 #include "elbo/tasks/pictures.h"
 #include "elbo/tasks/testing.h"
 #include "elbo/tensor/convert.h"
@@ -122,6 +124,49 @@ TEST(Output, APictureComesBackAsWritten) {
   Array back = parse_png(read_file(path), "grid.png").pixels;
   EXPECT_EQ(back.shape, (std::vector<int64_t>{4, 14, 1}));
   EXPECT_EQ(back.data, out.picture.data);
+}
+
+TEST(Output, AnNpzHoldsTheKeysOfTheCsv) {
+  Output out = latents();
+  out.arrays.emplace_back("row", at::tensor({7, 9, 8}, at::kLong));
+  out.arrays.emplace_back("y", at::tensor({0, 1, 0}, at::kLong));
+  out.keys = {{"row", {"7", "9", "8"}},    {"id", {"007", "8", "9"}},
+              {"split", {"1", "10", "0"}}, {"y", {"a", "b", "a"}},
+              {"mean", {"u", "v", "w"}},   {"decoded", {"draw", "draw", "draw"}}};
+  Path path = test_folder() / "keys.npz";
+  write_output(path, out, true);
+  Bytes bytes = read_file(path);
+  ZipFile zip(bytes, "keys.npz");
+  std::vector<std::string> names;
+  for (const ZipEntry& entry : zip.entries()) names.push_back(entry.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"mean.npy", "sd.npy", "row.npy", "y.npy", "split.npy",
+                                             "id.npy", "y_2.npy", "mean_2.npy", "decoded.npy"}));
+  auto texts = [&](const char* name) {
+    return parse_npy_texts(zip.extract(*zip.find(name)), name);
+  };
+  EXPECT_EQ(texts("id.npy"), out.keys[1].cells);
+  EXPECT_EQ(texts("y_2.npy"), out.keys[3].cells);
+  EXPECT_EQ(texts("decoded.npy"), out.keys[5].cells);
+  Array split = parse_npy(zip.extract(*zip.find("split.npy")), "split");
+  EXPECT_TRUE(at::equal(to_tensor(split), at::tensor({1, 10, 0}, at::kLong)));
+  EXPECT_TRUE(at::equal(read_latents(path, 2), out.arrays[0].second));
+}
+
+TEST(Output, APictureSaysWhetherItShowsMeansOrDraws) {
+  Output out = latents();
+  out.picture = picture_grid(at::arange(48, at::kFloat).view({3, 1, 4, 4}) * 5, {}, 3);
+  out.keys.push_back({"decoded", {"mean", "mean", "mean"}});
+  Path path = test_folder() / "told.png";
+  write_output(path, out, false);
+  EXPECT_NE(read_text(path).find(std::string("tEXtdecoded\0mean", 16)), std::string::npos);
+}
+
+TEST(Output, AFormatStandsAboveTheName) {
+  Path path = test_folder() / "numbers.txt";
+  write_output({path, "csv"}, latents(), false);
+  EXPECT_TRUE(read_text(path).starts_with("row,kind,z0,z1\n"));
+  EXPECT_TRUE(OutputFile("-").is_standard());
+  EXPECT_FALSE(OutputFile("./-").is_standard());
 }
 
 TEST(Latents, AreAllColumnsWhereNoneIsNamed) {

@@ -222,6 +222,7 @@ Plan make_plan(const std::vector<ConfigLayer>& layers) {
     plan.fresh = make_fresh(config, plan.data);
   }
   if (!plan.fresh.model->is_variational()) settle_for_autoencoder(plan.resolved);
+  plan.units = units_of(*plan.fresh.model, *plan.fresh.pipeline, *plan.data.train);
   plan.fresh.model->to(parse_device(config.device));
   settle_for_bound(plan.resolved);
   if (!plan.data.valid) settle_without_validation(plan.resolved);

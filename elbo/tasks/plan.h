@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "elbo/eval/units.h"
 #include "elbo/tasks/config.h"
 
 namespace elbo {
@@ -14,6 +15,7 @@ struct Plan {
   std::vector<std::string> why;          ///< what was decided from the data
   std::string by_operators;              ///< why kernels do not run all networks; empty: they do
   Precision precision = Precision::f32;  ///< of networks' products
+  Units units;                           ///< of the loss
   TrainedModel fresh;                    ///< untrained, its pipeline fitted
 };
 

@@ -8,16 +8,19 @@ namespace {
 
 constexpr int64_t kTrainExamples = 2000;
 
-/// "epoch 39: test -ELBO 97.9 nats = 0.180 bits/dim; 19 of 20 latent dimensions active".
+/// "epoch 39: test -ELBO 97.9 nats = 0.180 bits/dim; 19 of 20 latent dimensions active"; of
+/// densities "test -ELBO 13.4 nats (standardised columns), 25.1 nats (data's own units); ...".
 std::string headline_of(const Run& run, const Evaluation& evaluation, const std::string& split) {
   const Value* epoch = run.trained.metrics.find("epoch");
   std::string out = epoch ? fmt::format("epoch {}: ", epoch->as_integer()) : "";
   const Metric* neg_elbo = evaluation.find("neg_elbo");
   const Metric* shown = neg_elbo ? neg_elbo : evaluation.find("recon");
-  out +=
-      fmt::format("{} {} {}", split, neg_elbo ? "-ELBO" : "reconstruction", format_metric(*shown));
+  out += fmt::format("{} {} {}", split, neg_elbo ? evaluation.units.loss_name() : "reconstruction",
+                     format_metric(*shown));
+  const Metric* own = evaluation.find("neg_elbo_data_units");
+  if (own && own->unit != shown->unit) out += ", " + format_metric(*own);
   if (const Metric* bits = evaluation.find("bits_per_dim")) {
-    out += fmt::format(" = {:.3f} bits/dim", bits->value);
+    out += fmt::format(" = {:.3f} {}", bits->value, bits->unit);
   }
   if (const Metric* iwae = evaluation.find("iwae")) {
     out += fmt::format("; -L_{} {}", evaluation.samples, format_metric(*iwae));
@@ -62,17 +65,25 @@ std::vector<Baseline> baselines_of(const Run& run, const DataSource& data, const
 
 }  // namespace
 
-std::vector<std::vector<std::string>> baseline_rows(const RunSummary& summary) {
-  auto row = [](const std::string& name, const Metric* nats, double mse) {
-    return std::vector<std::string>{name, nats ? format_metric(*nats) : "",
-                                    format_number(mse).value};
-  };
-  std::vector<std::vector<std::string>> out;
+TextTable baseline_table(const RunSummary& summary) {
   const Evaluation& e = summary.evaluation;
   const Metric *ours = e.find("neg_elbo"), *mse = e.find("reconstruction_mse");
-  out.push_back(row("this model", ours, mse ? mse->value : 0));
+  const bool has_own_units = e.units.log_slope.defined() && e.units.nats() != kDataUnits;
+  TextTable out{{"", e.units.nats()}, {}};
+  if (has_own_units) out.header.push_back(kDataUnits);
+  out.header.push_back(fmt::format("squared error ({})", e.units.of_x));
+  auto add = [&](const std::string& name, const Metric* nats, double error) {
+    NumberText number = nats ? format_number(nats->value, nats->se) : NumberText{};
+    Row row = {name, number.value + (number.se.empty() ? "" : " ± " + number.se)};
+    if (has_own_units) {
+      row.push_back(nats ? format_number(nats->value + e.to_data_units).value : "");
+    }
+    row.push_back(format_number(error).value);
+    out.rows.push_back(std::move(row));
+  };
+  add("this model", ours, mse ? mse->value : 0);
   for (const Baseline& b : summary.baselines) {
-    out.push_back(row(b.name, b.neg_log ? &*b.neg_log : nullptr, b.mse));
+    add(b.name, b.neg_log ? &*b.neg_log : nullptr, b.mse);
   }
   return out;
 }
@@ -81,7 +92,13 @@ Value RunSummary::to_value() const {
   Value out = evaluation.to_value();
   out["run"] = folder.string();
   out["split"] = split;
-  out["baselines"] = baselines_to_value(baselines);
+  Value simple = baselines_to_value(baselines);
+  for (Value& one : simple.as_list()) {
+    if (!evaluation.units.log_slope.defined() || !one.find("neg_log_prob")) continue;
+    one["neg_log_prob_data_units"] = one["neg_log_prob"].as_number() + evaluation.to_data_units;
+  }
+  out["baselines"] = std::move(simple);
+  out["unit"] = evaluation.units.nats();
   out["findings"] = findings_to_value(findings);
   if (!report.empty()) out["report"] = report.string();
   return out;

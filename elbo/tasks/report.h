@@ -6,6 +6,7 @@
 
 #include "elbo/eval/diagnose.h"
 #include "elbo/tasks/run.h"
+#include "elbo/tasks/tables.h"
 
 namespace elbo {
 
@@ -31,9 +32,9 @@ Recipe recipe_of(const ModelOptions& model, const ObjectiveOptions& objective);
 /// run's own data where they are open already.
 RunSummary summarise(const Path& run, bool wants_report, const DataSource* opened = nullptr);
 
-/// "-ELBO 13.4 nats; independent columns 16.8, factor analysis, 6 factors 14.2", and the squared
-/// errors of reconstruction likewise: a line each, as rows of a table.
-std::vector<std::vector<std::string>> baseline_rows(const RunSummary& summary);
+/// The model and the simple ones beside it, a line each: nats in model units and, of densities, in
+/// the data's own, and the squared error of reconstruction.
+TextTable baseline_table(const RunSummary& summary);
 
 /// The report itself, from what is open already. Returns the path of report.html.
 Path write_report(const Run& run, const DataSource& data, const RunSummary& summary);

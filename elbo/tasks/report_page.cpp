@@ -50,7 +50,8 @@ std::string subtitle_of(const Run& run, const RunSummary& s) {
 std::vector<Metric> headline_metrics(const Evaluation& evaluation) {
   std::vector<Metric> out;
   bool has_elbo = evaluation.find("neg_elbo");
-  for (const char* name : {"neg_elbo", "bits_per_dim", "iwae", "recon", "kl", "active_units"}) {
+  for (const char* name :
+       {"neg_elbo", "neg_elbo_data_units", "bits_per_dim", "iwae", "recon", "kl", "active_units"}) {
     if (const Metric* m = evaluation.find(name)) out.push_back(*m);
   }
   if (!has_elbo) {
@@ -114,7 +115,7 @@ void add_numbers(Writer& w, const Run& run, const DataSource& data, const RunSum
   std::vector<Row> rows;
   for (const Metric& m : s.evaluation.metrics) {
     const Metric* train = s.on_train.find(m.name);
-    if (!train || m.unit != "nats") continue;
+    if (!train || !m.unit.starts_with("nats")) continue;
     Metric gap = m;
     gap.value = m.value - train->value;
     gap.se = std::hypot(m.se, train->se);
@@ -128,7 +129,8 @@ void add_numbers(Writer& w, const Run& run, const DataSource& data, const RunSum
   w.page.section("Beside simple models",
                  "What anyone would try first, fitted in closed form to the training examples and "
                  "measured on the same rows in the same units.");
-  w.page.table({"", "nats", "squared error of reconstruction"}, baseline_rows(s));
+  TextTable simple = baseline_table(s);
+  w.page.table(simple.header, simple.rows);
   w.page.section("Configuration");
   Path config = s.folder / "config.toml", described = s.folder / "run.json";
   if (std::filesystem::exists(config)) w.page.code(read_text(config), "config.toml");

@@ -19,10 +19,11 @@ namespace {
 /// Throws Error(Code::data) where the data that a run was trained on are gone.
 void check_still_there(const DataOptions& own) {
   std::error_code error;
-  ELBO_CHECK(
-      own.reader.type == "shipped" || own.path.empty() || std::filesystem::exists(own.path, error),
-      Code::data,
-      "{} does not exist; the run was trained on it\nSay where it lies now: --data PATH", own.path);
+  ELBO_CHECK(own.path == "-" || own.reader.type == "shipped" || own.path.empty() ||
+                 std::filesystem::exists(own.path, error),
+             Code::data,
+             "{} does not exist; the run was trained on it\nSay where it lies now: --data PATH",
+             own.path);
 }
 
 /// The threads of a run on this machine, which may have fewer cores than where it began.
@@ -94,13 +95,18 @@ Value run_description(const Plan& plan) {
   return out;
 }
 
+/// A path in words that mean the same from any folder and in any process.
+std::string stored_path(const std::string& path) {
+  return path == "-" ? kStandardInputPath : std::filesystem::absolute(path).string();
+}
+
 /// Everything decided, and where the data lies in words that mean the same from any folder.
 Value stored_values(const Plan& plan) {
   Value out = plan.resolved.values;
   if (plan.data.format == "shipped") {
     out["data"]["reader"] = "shipped";
   } else {
-    out["data"]["path"] = std::filesystem::absolute(plan.resolved.config.data.path).string();
+    out["data"]["path"] = stored_path(plan.resolved.config.data.path);
   }
   const std::string& init = plan.resolved.config.init;
   if (!init.empty()) out["init"] = std::filesystem::absolute(init).string();
@@ -176,7 +182,7 @@ Value with_options(Value config, const ResumeOptions& asked, const std::string& 
   if (asked.data.empty()) return config;
   DataOptions moved = read_options<RunConfig>(config, where).data;
   move_data(moved, asked.data);
-  config["data"]["path"] = std::filesystem::absolute(moved.path).string();
+  config["data"]["path"] = stored_path(moved.path);
   config["data"]["reader"] = moved.reader.to_value();
   return config;
 }

@@ -7,6 +7,9 @@
 
 namespace elbo {
 
+/// The data.path of a run that was trained on standard input, which is no path: what came is gone.
+inline constexpr const char* kStandardInputPath = "(standard input)";
+
 /// What a run left behind.
 struct RunResult {
   Path folder;

@@ -19,14 +19,17 @@ void ScoreOptions::fields(Fields& f) {
 Scorer::Scorer(const Run& run, DatasetPtr data, const ScoreOptions& options)
     : run_(run), data_(std::move(data)), options_(options) {
   EvalOptions all{.samples = options.samples, .rows = true, .draws = 1};
-  rows_ = evaluate(*run.trained.model, *run.trained.pipeline, *data_, all,
-                   static_cast<uint64_t>(options.seed))
-              .rows;
+  Evaluation found = evaluate(*run.trained.model, *run.trained.pipeline, *data_, all,
+                              static_cast<uint64_t>(options.seed));
+  rows_ = std::move(found.rows);
+  units_ = std::move(found.units);
+  notes_ = std::move(found.notes);
 }
 
 std::vector<std::string> Scorer::names() const {
   std::vector<std::string> out;
-  for (const char* name : {"neg_elbo", "recon", "kl", "iwae"}) {
+  for (const char* name :
+       {"neg_elbo", "neg_elbo_data_units", "recon", "kl", "iwae", "iwae_data_units"}) {
     if (rows_.count(name)) out.push_back(name);
   }
   out.push_back("reconstruction_mse");

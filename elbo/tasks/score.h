@@ -36,15 +36,17 @@ struct Scores {
 /// | recon[c]           | nats | -log p(x_c|z) of column c of a table; they add up to recon, and |
 /// |                    |      | are not there (NaN) where the cell is missing                  |
 ///
-/// Each is what evaluate() averages over all rows, of data as the pipeline leaves them; a plain
-/// autoencoder has recon and reconstruction_mse. A row has the same numbers whatever the rows
-/// beside it are, but for iwae, whose noise depends on the row's place.
-/// Throws what evaluate() throws.
+/// and neg_elbo_data_units and iwae_data_units of densities. Each is what evaluate() averages over
+/// all rows, and all but these are of data as the pipeline leaves them; a plain autoencoder has
+/// recon and reconstruction_mse. A row has the same numbers whatever the rows beside it are, but
+/// for iwae, whose noise depends on the row's place. Throws what evaluate() throws.
 class Scorer {
  public:
   Scorer(const Run& run, DatasetPtr data, const ScoreOptions& options);
   std::vector<std::string> names() const;
   std::vector<std::string> share_names() const;  ///< empty where there are no shares
+  const Units& units() const { return units_; }  ///< of neg_elbo, recon, iwae and the shares
+  const std::vector<std::string>& notes() const { return notes_; }  ///< Evaluation::notes
   /// The scores of these rows of the data.
   Scores at(std::span<const int64_t> rows) const;
 
@@ -55,6 +57,8 @@ class Scorer {
   const Run& run_;
   DatasetPtr data_;
   ScoreOptions options_;
+  Units units_;
+  std::vector<std::string> notes_;
   std::map<std::string, std::vector<double>> rows_;  // Evaluation::rows
 };
 
