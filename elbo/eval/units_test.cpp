@@ -120,6 +120,7 @@ TEST(Units, BitsPerDimensionAreInStepsOfOneLevel) {
     Schema schema = image_schema(range);
     Evaluation out = found("gaussian", Pipeline({"unit"}, schema), *data_of(x, schema), 2);
     EXPECT_EQ(out.units.levels, 256);
+    ASSERT_TRUE(out.find("bits_per_dim"));
     EXPECT_EQ(out.find("bits_per_dim")->unit, "bits/dim, 256 levels");
     EXPECT_EQ(out.find("neg_elbo")->unit, "nats (pixels 0 to 1)");
     double nats = value(out, "neg_elbo") / 4;  // of x in [0, 1]

@@ -139,7 +139,7 @@ TEST(Output, AnNpzHoldsTheKeysOfTheCsv) {
   ZipFile zip(bytes, "keys.npz");
   std::vector<std::string> names;
   for (const ZipEntry& entry : zip.entries()) names.push_back(entry.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"mean.npy", "sd.npy", "row.npy", "y.npy", "split.npy",
+  ASSERT_EQ(names, (std::vector<std::string>{"mean.npy", "sd.npy", "row.npy", "y.npy", "split.npy",
                                              "id.npy", "y_2.npy", "mean_2.npy", "decoded.npy"}));
   auto texts = [&](const char* name) {
     return parse_npy_texts(zip.extract(*zip.find(name)), name);
