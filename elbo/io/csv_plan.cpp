@@ -366,7 +366,7 @@ std::vector<size_t> columns_with_unknown(const TablePlan& plan) {
 }
 
 void refuse_unknown(const TablePlan& plan, const std::string& where,
-                    const std::vector<std::string>& missing) {
+                    const std::vector<std::string>& missing, bool for_model) {
   constexpr size_t kTextsShown = 10, kTextsInHint = 50, kCutText = 60;
   std::vector<std::string> words = missing, names;
   std::string lines;
@@ -393,12 +393,14 @@ void refuse_unknown(const TablePlan& plan, const std::string& where,
   }
   can_be_missing = can_be_missing && !has_target && words.size() <= kTextsInHint;
   std::string hint = "\nMend the cells, or ";
-  if (can_be_missing) {
+  if (can_be_missing && !for_model) {
     hint += fmt::format("count these texts as missing: --reader csv --reader.missing {}\nOr ",
                         shell_list(words));
   }
-  hint += fmt::format("leave the {} out: --drop {}{}", names.size() == 1 ? "column" : "columns",
-                      shell_list(names), has_target ? " --target none" : "");
+  hint += for_model ? "empty those that are missing."
+                    : fmt::format("leave the {} out: --drop {}{}",
+                                  names.size() == 1 ? "column" : "columns", shell_list(names),
+                                  has_target ? " --target none" : "");
   fail(Code::data, "{}:{}: cells that are no values of their columns{}{}", where, first_line, lines,
        hint);
 }

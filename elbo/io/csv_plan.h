@@ -46,9 +46,9 @@ bool may_be_id(const CsvFormat& format, size_t column);
 /// The columns with texts among numbers that nothing explains, and infinities.
 std::vector<size_t> columns_with_unknown(const TablePlan& plan);
 /// One error that lists them all, with their counts and what can be done. `missing`: the texts that
-/// the user counts as missing already.
+/// the user counts as missing already. What reads for a model takes no options of a reader.
 [[noreturn]] void refuse_unknown(const TablePlan& plan, const std::string& where,
-                                 const std::vector<std::string>& missing);
+                                 const std::vector<std::string>& missing, bool for_model);
 
 /// Some columns' names as a list that --drop takes, as it can be typed in a shell.
 std::string shell_list(const std::vector<std::string>& names);

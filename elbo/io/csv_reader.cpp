@@ -112,7 +112,10 @@ class TableReader {
         if (plan.columns[c].taken_as == "nothing") open.push_back(c);
       }
       std::erase_if(open, [&](size_t c) { return is_surveyed_[c]; });
-      if (open.empty() && !unknown.empty()) refuse_unknown(plan, where_, options_.missing);
+      if (open.empty() && !unknown.empty()) {
+        bool for_model = !request_.columns.empty() || !request_.codes.empty();
+        refuse_unknown(plan, where_, options_.missing, for_model);
+      }
       if (open.empty()) return plan;
       survey_all(open);
     }

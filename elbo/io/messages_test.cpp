@@ -6,6 +6,7 @@
 #include "elbo/io/image.h"
 #include "elbo/io/npy.h"
 #include "elbo/io/reader.h"
+#include "elbo/io/readers.h"
 #include "elbo/io/testing.h"
 
 namespace elbo {
@@ -165,6 +166,12 @@ TEST_F(Messages, CellsThatAreNoNumbers) {
             "1e400,inf,low\n"
             "Or leave the columns out: --drop a,b,c");
   EXPECT_EQ(read_csv("name,age\n"), "D/a.csv: holds a header and no rows");
+  // Verbs that use a model take neither --reader nor --drop.
+  ReadRequest of_model{.columns = {"id", "age"}};
+  EXPECT_EQ(message_of([&] { read_csv_data("id,age\n1,36\n2,old\n", "a.csv", {}, of_model); }),
+            "a.csv:3: cells that are no values of their columns\n"
+            "'age' (numbers): 'old' in 1 row\n"
+            "Mend the cells, or empty those that are missing.");
 }
 
 TEST_F(Messages, TargetsThatCannotBeUsed) {

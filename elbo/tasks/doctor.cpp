@@ -164,8 +164,8 @@ class Examination {
     auto shared = static_cast<double>(shared_rows(*held_out, *data_.train));
     if (shared <= kSharedRows * static_cast<double>(rows)) return;
     say("warn",
-        "{} of {} held-out rows are also among the training rows, so that their figures are too "
-        "good. Leave copies out of the data",
+        "{} of {} held-out rows are also among the training rows. If they are copies, and do not "
+        "just happen to be equal, their figures are too good: leave them out of the data",
         shared, rows);
   }
 
