@@ -113,7 +113,7 @@ class TableReader {
       }
       std::erase_if(open, [&](size_t c) { return is_surveyed_[c]; });
       if (open.empty() && !unknown.empty()) {
-        bool for_model = !request_.columns.empty() || !request_.codes.empty();
+        bool for_model = request_.target_may_lack || !request_.columns.empty();
         refuse_unknown(plan, where_, options_.missing, for_model);
       }
       if (open.empty()) return plan;

@@ -161,7 +161,7 @@ std::string page_of(const Comparison& c, const std::vector<Run>& runs, const Dat
   if (!samples.empty()) show_row(page, samples);
   for (size_t i = 0; i < runs.size() && samples.empty(); ++i) {
     page.paragraph(c.names[i]);
-    TextTable moments = moments_table(scenes[i]);
+    TextTable moments = moments_table(scenes[i].run.trained.schema, data_and_draws(scenes[i]));
     page.table(moments.header, moments.rows);
   }
   page.section("Latent spaces");

@@ -2,6 +2,7 @@
 #include "elbo/tasks/figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "elbo/tasks/history.h"
@@ -83,11 +84,46 @@ std::vector<Series> groups_by_label(const Tensor& points, const Tensor& labels,
 
 namespace {
 
-Figure curve_figure(const Curve& curve, const std::vector<Series>& series,
-                    const std::string& more) {
+/// The range of y from x on.
+double spread_from(const std::vector<Series>& series, double x) {
+  double lo = INFINITY, hi = -INFINITY;
+  for (const Series& s : series) {
+    for (size_t i = 0; i < s.x.size(); ++i) {
+      if (s.x[i] < x || !std::isfinite(s.y[i])) continue;
+      lo = std::min(lo, s.y[i]);
+      hi = std::max(hi, s.y[i]);
+    }
+  }
+  return hi - lo;
+}
+
+}  // namespace
+
+double curve_start(const std::vector<Series>& series) {
+  constexpr double kFall = 3;
+  double last = 0;
+  for (const Series& s : series) {
+    if (!s.x.empty()) last = std::max(last, s.x.back());
+  }
+  double start = 1 + std::ceil(last / 10);
+  if (last < 5 || !(spread_from(series, 0) > kFall * spread_from(series, start))) return 0;
+  return start;
+}
+
+namespace {
+
+Figure curve_figure(const Curve& curve, std::vector<Series> series, const std::string& more) {
   ChartOptions options;
   options.title = curve.title + more;
   options.x_label = "epoch";
+  if (double start = curve_start(series); start > 0) {
+    options.x_label = fmt::format("epoch, from {:.0f}: those before are off the scale", start);
+    for (Series& s : series) {
+      auto from = std::lower_bound(s.x.begin(), s.x.end(), start) - s.x.begin();
+      s.x.erase(s.x.begin(), s.x.begin() + from);
+      s.y.erase(s.y.begin(), s.y.begin() + from);
+    }
+  }
   options.y_label = "nats";
   options.width = 324;
   options.height = 250;

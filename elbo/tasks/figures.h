@@ -28,6 +28,9 @@ struct Scene {
   bool is_image() const { return run.trained.schema.kind == "image"; }
 };
 
+/// The epoch from which curves are drawn: 0, for all of them, or the first after a tenth where the
+/// epochs before make the range of y more than three times as large. Fewer than five stay.
+double curve_start(const std::vector<Series>& series);
 /// Reconstruction, KL and -ELBO by epoch, training and held-out; empty without a history.
 std::vector<Figure> curve_figures(const std::vector<Value>& history);
 /// The same of several runs on their held-out data, a line each.

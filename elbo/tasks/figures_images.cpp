@@ -17,14 +17,15 @@ Array some(const Scene& scene, const Tensor& x, int64_t first, int64_t n) {
   return to_pictures(x.narrow(0, first, std::min(n, x.size(0) - first)), range_of(scene));
 }
 
-/// The name of a row's class, or "row 17".
+/// The name of a row's class, or "row 17", its place in the source from 1.
 std::string row_text(const Scene& scene, int64_t row) {
   const Schema& schema = scene.run.trained.schema;
   std::array<int64_t, 1> rows = {row};
   Tensor y = scene.data.get(rows).y;
-  if (!y.defined() || y.is_floating_point()) return fmt::format("row {}", row);
+  std::string place = fmt::format("row {}", scene.data.source_row(row) + 1);
+  if (!y.defined() || y.is_floating_point()) return place;
   auto label = static_cast<size_t>(y.item<int64_t>());
-  return label < schema.labels.size() ? schema.labels[label] : fmt::format("row {}", row);
+  return label < schema.labels.size() ? schema.labels[label] : place;
 }
 
 std::string dimension_text(const Scene& scene, int64_t dim) {

@@ -90,8 +90,17 @@ void add_tables(Writer& w, const Scene& scene) {
       fmt::format("What the model draws should look like the {} split, column by column.",
                   scene.split));
   if (scene.run.trained.schema.size() == 2) w.show_row(table_scatter_figures(scene));
-  TextTable moments = moments_table(scene);
+  const Schema& schema = scene.run.trained.schema;
+  DataAndDraws both = data_and_draws(scene);
+  TextTable moments = moments_table(schema, both);
   w.page.table(moments.header, moments.rows);
+  std::vector<Figure> marginals = marginal_figures(schema, both);
+  if (static_cast<int64_t>(marginals.size()) < schema.size()) {
+    w.page.paragraph(
+        fmt::format("Marginals of the first {}:", counted(std::ssize(marginals), "column")));
+  }
+  w.show_row(marginals);
+  for (const Figure& figure : correlation_figures(schema, both)) w.show(figure);
 }
 
 void add_latents(Writer& w, const Scene& scene) {

@@ -43,7 +43,8 @@ TEST(Report, OfPicturesHoldsEverySection) {
 TEST(Report, OfATableShowsItsOwnUnits) {
   std::string html = read_text(summarise(table_run(), true).report);
   for (const char* label :
-       {"width", "height", "data mean", "model sd", "data and draws", "coloured by kind"}) {
+       {"width", "height", "data mean", "model sd", "data and draws", "coloured by kind", "share",
+        "correlations of columns", "width and height"}) {
     EXPECT_NE(html.find(label), std::string::npos) << label;
   }
   EXPECT_EQ(html.find("Traversals"), std::string::npos);

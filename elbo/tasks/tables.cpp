@@ -83,8 +83,11 @@ TextTable reconstruction_table(const Scene& scene) {
   Reconstruction found = reconstruct(scene.run, scene.data, rows);
   TextTable out;
   out.header = {"column"};
-  for (int64_t row : rows) {
-    out.header.push_back(fmt::format("row {}", row));
+  std::vector<std::string> ids = scene.data.ids(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::string name = fmt::format("row {}", scene.data.source_row(rows[i]) + 1);
+    if (i < ids.size()) name += fmt::format(" ({})", ids[i]);
+    out.header.push_back(std::move(name));
     out.header.push_back("model");
   }
   for (int64_t c = 0; c < std::min(schema.size(), kColumnsShown); ++c) {
@@ -100,21 +103,28 @@ TextTable reconstruction_table(const Scene& scene) {
   return out;
 }
 
-TextTable moments_table(const Scene& scene) {
-  const Schema& schema = scene.run.trained.schema;
-  std::vector<int64_t> rows = spaced_rows(scene.data.size(), rows_at_once(schema, kRowsCompared));
-  Batch batch = scene.data.get(rows);
+DataAndDraws data_and_draws(const Scene& scene) {
+  const int64_t most = rows_at_once(scene.run.trained.schema, kRowsCompared);
+  Batch batch = scene.data.get(spaced_rows(scene.data.size(), most));
   SampleOptions options;
-  options.count = kRowsCompared;
+  options.count = most;
   options.decode = "sample";
   options.seed = scene.run.config.seed;
-  Tensor drawn = sample(scene.run, options).x;
+  return {batch.x.to(at::kDouble), batch.mask, sample(scene.run, options).x.to(at::kDouble)};
+}
+
+std::vector<double> DataAndDraws::data_column(int64_t column) const {
+  return observed(data.select(1, column), mask.defined() ? mask.select(1, column) : Tensor());
+}
+std::vector<double> DataAndDraws::drawn_column(int64_t column) const {
+  return observed(drawn.select(1, column), {});
+}
+
+TextTable moments_table(const Schema& schema, const DataAndDraws& both) {
   TextTable out{{"column", "data mean", "model mean", "data sd", "model sd"}, {}};
   for (int64_t c = 0; c < std::min(schema.size(), kColumnsShown); ++c) {
-    Tensor mask = batch.mask.defined() ? batch.mask.select(1, c) : Tensor();
-    std::vector<double> cells = observed(batch.x.select(1, c), mask);
-    ColumnStatistics data = statistics_of("", cells, batch.size());
-    ColumnStatistics model = statistics_of("", observed(drawn.select(1, c), {}), drawn.size(0));
+    ColumnStatistics data = statistics_of("", both.data_column(c), both.data.size(0));
+    ColumnStatistics model = statistics_of("", both.drawn_column(c), both.drawn.size(0));
     out.rows.push_back(
         {column_name(schema, c), cell(data.mean), cell(model.mean), cell(data.sd), cell(model.sd)});
   }

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numeric>
 #include <set>
 
 #include "elbo/tasks/families.h"
 #include "elbo/tasks/testing.h"
+#include "elbo/tensor/random.h"
 
 namespace elbo {
 namespace {
@@ -96,6 +99,59 @@ TEST(Families, ReachEveryPartAConfigurationCanName) {
   } catch (const Error& e) {
     EXPECT_NE(e.message().find("did you mean 'prior'"), std::string::npos) << e.message();
   }
+}
+
+TEST(Correlations, AreOneAndMinusOneOfLinearRelationsAndNoneOfConstants) {
+  Rng rng(1, "correlations");
+  Tensor a = 1e6 + normal(rng, {50, 1}).to(at::kDouble), constant = at::full({50, 1}, 3.0);
+  Tensor found = correlations(at::cat({a, 2 * a + 1, -a, constant}, 1), {});
+  EXPECT_NEAR(found[0][1].item<double>(), 1, 1e-9);
+  EXPECT_NEAR(found[2][1].item<double>(), -1, 1e-9);
+  EXPECT_NEAR(found[1][1].item<double>(), 1, 1e-9);
+  EXPECT_TRUE(std::isnan(found[0][3].item<double>()));
+}
+
+TEST(Correlations, OfTwoColumnsAreThoseOfTheRowsThatHaveBoth) {
+  Rng rng(2, "correlations");
+  Tensor x = normal(rng, {40, 2}).to(at::kDouble), mask = at::ones({40, 2});
+  mask[3][0] = mask[4][1] = mask[5][0] = mask[5][1] = 0;
+  Tensor whole = at::cat({x.narrow(0, 0, 3), x.narrow(0, 6, 34)});
+  Tensor hidden = at::where(mask > 0, x, at::full({}, NAN, at::kDouble));
+  EXPECT_NEAR(correlations(hidden, mask)[0][1].item<double>(),
+              correlations(whole, {})[0][1].item<double>(), 1e-12);
+}
+
+TEST(Histogram, SharesSumToOneAndAreEqualForEqualValues) {
+  Rng rng(3, "histogram");
+  std::vector<float> drawn(1000);
+  rng.normal(drawn);
+  std::vector<double> many(drawn.begin(), drawn.end()), few = {1, 1, 2, 5};
+  for (const auto& values : {many, few}) {
+    Histogram found = histogram_of(values, values);
+    EXPECT_EQ(found.data, found.model);
+    EXPECT_NEAR(std::accumulate(found.data.begin(), found.data.end(), 0.0), 1, 1e-9);
+    EXPECT_TRUE(std::is_sorted(found.edges.begin(), found.edges.end()));
+  }
+  EXPECT_EQ(histogram_of(few, {}).data, (std::vector<double>{0.5, 0.25, 0.25}));
+  EXPECT_EQ(histogram_of(few, {-100, 100}).model, (std::vector<double>{0.5, 0, 0.5}))
+      << "the outermost bins take what lies beyond";
+  EXPECT_TRUE(histogram_of({}, few).edges.empty());
+  EXPECT_EQ(histogram_of({7, 7}, {7}).data, std::vector<double>{1.0});
+}
+
+TEST(Curves, StartWhereTheLaterEpochsCanBeRead) {
+  Series fall{"train", {}, {}}, line = fall;
+  for (int epoch = 1; epoch <= 30; ++epoch) {
+    fall.x.push_back(epoch);
+    line.x.push_back(epoch);
+    fall.y.push_back(epoch == 2 ? NAN : 20 + 500 * std::exp(-2.0 * epoch));
+    line.y.push_back(-epoch);
+  }
+  EXPECT_EQ(curve_start({fall}), 4);
+  EXPECT_EQ(curve_start({fall, line}), 0) << "the other line needs the range anyway";
+  EXPECT_EQ(curve_start({line}), 0);
+  EXPECT_EQ(curve_start({{"short", {1, 2, 3}, {500, 20, 19}}}), 0);
+  EXPECT_EQ(curve_start({}), 0);
 }
 
 }  // namespace
