@@ -19,10 +19,12 @@ TEST(Peak, DoesTheArithmeticThatItCounts) {
 }
 
 // One lane of each of 12 chains, or 4 of tiles, adds up n times two products of 1/4 by 1/4.
+// Compilers that know no tiles (clang 14 by its macros) make chains of 16 lanes for AMX too.
 TEST(Peak, DoesTheArithmeticOfBf16ThatItCounts) {
   for (Isa isa : machine_isas(true)) {
-    float chains = isa == Isa::amx ? 4 : 12;
-    EXPECT_EQ(peak_kernels(Precision::bf16, isa).rounds(1000), chains * 1000 / 8) << name_of(isa);
+    const PeakKernels& kernels = peak_kernels(Precision::bf16, isa);
+    bool has_tiles = kernels.operations > 4.0 * 12 * 16;
+    EXPECT_EQ(kernels.rounds(1000), (has_tiles ? 4 : 12) * 1000.0f / 8) << name_of(isa);
   }
 }
 
